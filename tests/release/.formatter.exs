@@ -1,0 +1,1 @@
+[inputs: ["*.exs", "config/*.exs", "lib/**/*.ex", "priv/**/*.exs"], line_length: 110]
