@@ -1,0 +1,247 @@
+"""The table of causes: everything that the agent can tell apart.
+
+Documented for operators in docs/reference.md; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from mast_agent.failure import Cause, Code, Patience, Phase
+
+_NO, _GRACE, _RETRY, _CROWDED = Patience.NONE, Patience.GRACE, Patience.RETRY, Patience.CROWDED
+_ENV = "the environment file (MAST_AGENT_ENV_FILE) or the environment"
+
+
+def _cause(  # noqa: PLR0917 - a table reads best without names
+    slug: str,
+    phase: Phase,
+    code: Code,
+    patience: Patience,
+    remedy: str,
+    settled: Code | None = None,
+) -> Cause:
+    cause = Cause(
+        slug=slug, phase=phase, code=code, patience=patience, remedy=remedy, settled=settled
+    )
+    CAUSES[slug] = cause
+    return cause
+
+
+CAUSES: dict[str, Cause] = {}
+
+# --- release: settings, environment file, the release on disk -------------------------------
+SETTING_MALFORMED = _cause(
+    "setting-malformed", Phase.RELEASE, Code.CONFIG, _NO, "Correct the setting"
+)
+ENV_FILE_MISSING = _cause(
+    "env-file-missing", Phase.RELEASE, Code.CONFIG, _NO,
+    "Create the file, or correct MAST_AGENT_ENV_FILE",
+)  # fmt: skip
+ENV_FILE_UNREADABLE = _cause(
+    "env-file-unreadable", Phase.RELEASE, Code.CONFIG, _NO,
+    "Make it readable for the agent's user, as root: chown root:mast FILE && chmod 0640 FILE",
+)  # fmt: skip
+ENV_FILE_MALFORMED = _cause(
+    "env-file-malformed", Phase.RELEASE, Code.CONFIG, _NO,
+    "Correct that line; the syntax is that of EnvironmentFile= in systemd.exec(5)",
+)  # fmt: skip
+VARIABLE_MISSING = _cause("variable-missing", Phase.RELEASE, Code.CONFIG, _NO, f"Set it in {_ENV}")
+VARIABLE_MALFORMED = _cause(
+    "variable-malformed", Phase.RELEASE, Code.CONFIG, _NO, f"Correct it in {_ENV}"
+)
+RELEASE_MISSING = _cause(
+    "release-missing", Phase.RELEASE, Code.CONFIG, _NO,
+    "Install Mast, or set MAST_BIN to the bin/mast of its release",
+)  # fmt: skip
+RELEASE_NOT_EXECUTABLE = _cause(
+    "release-not-executable", Phase.RELEASE, Code.CONFIG, _NO,
+    "Make it executable for the agent's user: chmod a+rx FILE",
+)  # fmt: skip
+NOT_A_RELEASE = _cause(
+    "not-a-release", Phase.RELEASE, Code.CONFIG, _NO,
+    "Set MAST_BIN to the bin/mast of an unpacked Mast release",
+)  # fmt: skip
+RUNTIME_DENIED = _cause(
+    "runtime-denied", Phase.RELEASE, Code.NOPERM, _NO,
+    "Run it through the unit (systemctl start mast-agent), or set RUNTIME_DIRECTORY",
+)  # fmt: skip
+
+RESET_DENIED = _cause(
+    "reset-denied", Phase.RELEASE, Code.NOPERM, _NO, "Run it as root: sudo mast-agent reset"
+)
+
+# --- database: finding, reaching and entering it ----------------------------------------------
+URL_MISSING = _cause("url-missing", Phase.DATABASE, Code.CONFIG, _NO, f"Set DATABASE_URL in {_ENV}")
+URL_REFUSED = _cause(
+    "url-refused", Phase.DATABASE, Code.CONFIG, _NO,
+    "Correct DATABASE_URL: ecto://USER:PASSWORD@HOST:PORT/DATABASE, specials percent-encoded",
+)  # fmt: skip
+REFUSED = _cause(
+    "refused", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Start PostgreSQL (systemctl start postgresql), or correct host and port in DATABASE_URL",
+)  # fmt: skip
+SOCKET_MISSING = _cause(
+    "socket-missing", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Start PostgreSQL (systemctl start postgresql), or correct socket_dir in DATABASE_URL",
+)  # fmt: skip
+SOCKET_DENIED = _cause(
+    "socket-denied", Phase.DATABASE, Code.NOPERM, _NO,
+    "Give the agent's user access to the socket and the directories above it",
+)  # fmt: skip
+NAME_UNRESOLVED = _cause(
+    "name-unresolved", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Correct the host in DATABASE_URL, or the name service",
+)  # fmt: skip
+UNREACHABLE = _cause(
+    "unreachable", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Check the network and the firewall between this host and the database server",
+)  # fmt: skip
+TIMED_OUT = _cause(
+    "timed-out", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Check that PostgreSQL is what listens there and that no firewall drops the packets",
+)  # fmt: skip
+STARTING = _cause(
+    "starting", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Wait until PostgreSQL has started or recovered; its log tells how far it is",
+)  # fmt: skip
+CONNECTION_LOST = _cause(
+    "connection-lost", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "See the log of PostgreSQL for why it closes connections",
+)  # fmt: skip
+NOT_POSTGRESQL = _cause(
+    "not-postgresql", Phase.DATABASE, Code.UNAVAILABLE, _GRACE,
+    "Correct host and port in DATABASE_URL: something else listens there", Code.CONFIG,
+)  # fmt: skip
+STALLED = _cause(
+    "stalled", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
+    "See pg_stat_activity and the load of the database server",
+)  # fmt: skip
+TOO_MANY_CONNECTIONS = _cause(
+    "too-many-connections", Phase.DATABASE, Code.TEMPFAIL, _CROWDED,
+    "Raise max_connections or the role's CONNECTION LIMIT, or lower Mast's POOL_SIZE",
+)  # fmt: skip
+SERVER_ERROR = _cause(
+    "server-error", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
+    "Look the SQLSTATE up in the log of PostgreSQL",
+)  # fmt: skip
+READ_ONLY = _cause(
+    "read-only", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
+    "Point DATABASE_URL at the primary, or promote this server",
+)  # fmt: skip
+WRONG_PASSWORD = _cause(
+    "wrong-password", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Correct user and password in DATABASE_URL, or set the role's: ALTER ROLE … PASSWORD '…'",
+)  # fmt: skip
+PASSWORD_NEEDED = _cause(
+    "password-needed", Phase.DATABASE, Code.CONFIG, _NO,
+    "Put the password into DATABASE_URL, or use a socket with peer authentication",
+)  # fmt: skip
+ROLE_MISSING = _cause(
+    "role-missing", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Create it: CREATE ROLE … LOGIN; or correct the user in DATABASE_URL",
+)  # fmt: skip
+ROLE_REFUSED = _cause(
+    "role-refused", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Create the role, or allow it to log in: ALTER ROLE … LOGIN",
+)  # fmt: skip
+ROLE_NOLOGIN = _cause(
+    "role-nologin", Phase.DATABASE, Code.NOPERM, _NO, "Allow it: ALTER ROLE … LOGIN"
+)
+PEER_REFUSED = _cause(
+    "peer-refused", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Run as the operating-system user that the role belongs to, or map it in pg_ident.conf",
+)  # fmt: skip
+HBA_REFUSED = _cause(
+    "hba-refused", Phase.DATABASE, Code.CONFIG, _NO,
+    "Admit it in pg_hba.conf; where only TLS is admitted (hostssl), add ?ssl=true to DATABASE_URL",
+)  # fmt: skip
+DATABASE_MISSING = _cause(
+    "database-missing", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Create it: CREATE DATABASE … OWNER …; or correct its name in DATABASE_URL",
+)  # fmt: skip
+CONNECT_DENIED = _cause(
+    "connect-denied", Phase.DATABASE, Code.NOPERM, _NO,
+    "Allow it: GRANT CONNECT ON DATABASE … TO …",
+)  # fmt: skip
+TLS_UNSUPPORTED = _cause(
+    "tls-unsupported", Phase.DATABASE, Code.CONFIG, _NO,
+    "Turn TLS on in the server (ssl = on), or take ssl=true out of DATABASE_URL",
+)  # fmt: skip
+TLS_UNTRUSTED = _cause(
+    "tls-untrusted", Phase.DATABASE, Code.CONFIG, _NO,
+    "Install the certificate's authority on this host, or name it in PGSSLROOTCERT",
+)  # fmt: skip
+TLS_FAILED = _cause(
+    "tls-failed", Phase.DATABASE, Code.UNAVAILABLE, _GRACE,
+    "Compare the TLS settings of both sides (ssl_min_protocol_version, ssl_ciphers)", Code.CONFIG,
+)  # fmt: skip
+
+# --- migrations -------------------------------------------------------------------------------
+MIGRATIONS_PENDING = _cause(
+    "migrations-pending", Phase.MIGRATIONS, Code.TEMPFAIL, _RETRY,
+    "Run them: bin/mast eval 'Mast.Release.migrate()' (mast.service does so when it starts)",
+)  # fmt: skip
+MIGRATIONS_RUNNING = _cause(
+    "migrations-running", Phase.MIGRATIONS, Code.TEMPFAIL, _RETRY,
+    "Wait until they are through; the log of the migrating process tells how far they are",
+)  # fmt: skip
+SCHEMA_AHEAD = _cause(
+    "schema-ahead", Phase.MIGRATIONS, Code.CONFIG, _NO,
+    "Install the newer release again, or roll the migrations back with it before the downgrade",
+)  # fmt: skip
+SCHEMA_INCOMPLETE = _cause(
+    "schema-incomplete", Phase.MIGRATIONS, Code.CONFIG, _NO,
+    "Point DATABASE_URL at Mast's own database; schema_migrations there is another application's",
+)  # fmt: skip
+SELECT_DENIED = _cause(
+    "select-denied", Phase.MIGRATIONS, Code.NOPERM, _NO,
+    "Let the role own the database: ALTER DATABASE … OWNER TO …; or GRANT SELECT on the table",
+)  # fmt: skip
+
+# --- enroll: locks and the eval ---------------------------------------------------------------
+LOCK_HELD = _cause(
+    "lock-held", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "Wait for the other mast-agent, or stop it",
+)  # fmt: skip
+LOCK_DENIED = _cause(
+    "lock-denied", Phase.ENROLL, Code.NOPERM, _NO,
+    "Run it as the unit's user: systemctl start mast-agent",
+)  # fmt: skip
+BOOTSTRAP_MISSING = _cause(
+    "bootstrap-missing", Phase.ENROLL, Code.SOFTWARE, _NO,
+    "Install a Mast that has Mast.Bootstrap.self_enroll!/0",
+)  # fmt: skip
+EVAL_FAILED = _cause(
+    "eval-failed", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "See what it printed: journalctl -t mast-agent",
+)  # fmt: skip
+EVAL_HUNG = _cause(
+    "eval-hung", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "See what it printed: journalctl -t mast-agent; or raise MAST_AGENT_TIMEOUT",
+)  # fmt: skip
+EVAL_KILLED = _cause(
+    "eval-killed", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "See the kernel log for the out-of-memory killer: journalctl -k",
+)  # fmt: skip
+EVAL_UNSTARTABLE = _cause(
+    "eval-unstartable", Phase.ENROLL, Code.CONFIG, _NO,
+    "Reinstall the release for this machine's architecture; it needs coreutils, sed, grep and awk",
+)  # fmt: skip
+EVAL_MISCONFIGURED = _cause(
+    "eval-misconfigured", Phase.ENROLL, Code.CONFIG, _NO, f"Set it in {_ENV}"
+)
+EVAL_DENIED = _cause(
+    "eval-denied", Phase.ENROLL, Code.SOFTWARE, _NO,
+    "Loosen the unit's sandbox by a drop-in, and report the system call",
+)  # fmt: skip
+
+# --- verify -----------------------------------------------------------------------------------
+NOT_ENROLLED = _cause(
+    "not-enrolled", Phase.VERIFY, Code.SOFTWARE, _NO,
+    "Install a Mast whose Mast.Bootstrap.self_enroll! works, and see: journalctl -t mast-agent",
+)  # fmt: skip
+
+# --- a bug in the agent itself ------------------------------------------------------------------
+BUG = _cause(
+    "bug", Phase.RELEASE, Code.BUG, _NO,
+    "Report it with the lines of: journalctl -t mast-agent",
+)  # fmt: skip

@@ -1,0 +1,242 @@
+"""The command line: options, help, and usage errors. What the commands do is `commands`'.
+
+Options do not read their environment variables themselves: a malformed variable is an error of
+configuration (78) and not of usage (2), and the environment file comes in between. The help
+names them all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from mast_agent import __version__, commands
+from mast_agent.failure import Code, Failure, Stopped
+from mast_agent.settings import Options, parse_timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HELP = """Make the machine that runs Mast its own first managed server.
+
+It is no monitoring agent: it runs once, after mast.service, and is done when the database
+confirms the enrollment.
+"""
+_EPILOG = """DATABASE_URL, SECRET_KEY_BASE and MAST_VAULT_KEY come from the environment or the
+environment file, never from the command line."""
+
+# click's class, whether typer imports click or, as since 0.2x, carries its own copy.
+_UsageError: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+
+app = typer.Typer(
+    name="mast-agent",
+    help=_HELP,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+
+
+def _option(flag: str, variable: str, metavar: str, text: str) -> Any:
+    return typer.Option(None, flag, metavar=metavar, help=f"{text} [env: {variable}]")
+
+
+def _flag(flag: str, text: str) -> Any:
+    return typer.Option(False, flag, help=text)  # noqa: FBT003 - the default
+
+
+_MAST_BIN = _option("--mast-bin", "MAST_BIN", "FILE", "bin/mast of the release; else mast on PATH.")
+_ENV_FILE = _option(
+    "--env-file",
+    "MAST_AGENT_ENV_FILE",
+    "FILE",
+    "Mast's variables, as in a systemd EnvironmentFile; else /etc/mast.env, if there is one.",
+)
+_TIMEOUT = _option("--timeout", "MAST_AGENT_TIMEOUT", "SECONDS", "Give up after this; else 300.")
+_STATE_DIRECTORY = _option(
+    "--state-directory", "STATE_DIRECTORY", "DIR", "Has the record; else /var/lib/mast-agent."
+)
+_RUNTIME_DIRECTORY = _option(
+    "--runtime-directory",
+    "RUNTIME_DIRECTORY",
+    "DIR",
+    "Has the published status and the lock; else /run/mast-agent.",
+)
+
+
+def _options(
+    *,
+    mast_bin: str | None = None,
+    env_file: str | None = None,
+    timeout: str | None = None,
+    state_directory: str | None = None,
+    runtime_directory: str | None = None,
+) -> Options:
+    seconds = None
+    if timeout is not None:
+        try:
+            seconds = parse_timeout(timeout or "-")
+        except Failure:
+            raise typer.BadParameter(
+                "not a number of seconds above zero", param_hint="'--timeout'"
+            ) from None
+    return Options(
+        mast_bin=mast_bin or None,
+        env_file=Path(env_file) if env_file else None,
+        timeout=seconds,
+        state_directory=Path(state_directory) if state_directory else None,
+        runtime_directory=Path(runtime_directory) if runtime_directory else None,
+    )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how a callback is called
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: bool = typer.Option(
+        False,  # noqa: FBT003 - its default
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version.",
+    ),
+) -> None:
+    del version
+
+
+@app.command()
+def enroll(
+    *,
+    mast_bin: str | None = _MAST_BIN,
+    env_file: str | None = _ENV_FILE,
+    timeout: str | None = _TIMEOUT,
+    state_directory: str | None = _STATE_DIRECTORY,
+    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    force: bool = _flag("--force", "Run the eval also when this host is enrolled."),
+) -> int:
+    """Enroll this host, waiting for what is not ready yet.
+
+    Exit codes: 0 enrolled, 69 database unreachable, 70 this Mast cannot do it, 75 try later, 77
+    not permitted, 78 configuration, 1 a bug, 2 wrong usage.
+    """
+    options = _options(
+        mast_bin=mast_bin,
+        env_file=env_file,
+        timeout=timeout,
+        state_directory=state_directory,
+        runtime_directory=runtime_directory,
+    )
+    return commands.enroll(options, os.environ, force=force)
+
+
+@app.command()
+def status(
+    *,
+    mast_bin: str | None = _MAST_BIN,
+    env_file: str | None = _ENV_FILE,
+    timeout: str | None = _TIMEOUT,
+    state_directory: str | None = _STATE_DIRECTORY,
+    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    as_json: bool = _flag("--json", "Print one JSON document."),
+    wait: bool = _flag("--wait", "Wait until it is decided, for at most the timeout."),
+) -> int:
+    """Tell whether this host is enrolled, and why not. Works without root.
+
+    Exit codes: 0 enrolled, 1 failed for good, 3 not enrolled yet, 4 unknown, 5 stale (recorded
+    here, but the database no longer has it), 2 wrong usage.
+    """
+    options = _options(
+        mast_bin=mast_bin,
+        env_file=env_file,
+        timeout=timeout,
+        state_directory=state_directory,
+        runtime_directory=runtime_directory,
+    )
+    return commands.status(options, os.environ, as_json=as_json, wait=wait)
+
+
+@app.command()
+def check(
+    *,
+    mast_bin: str | None = _MAST_BIN,
+    env_file: str | None = _ENV_FILE,
+    timeout: str | None = _TIMEOUT,
+    state_directory: str | None = _STATE_DIRECTORY,
+    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+) -> int:
+    """Look once whether enrolling could begin; change nothing.
+
+    It goes through release, database and migrations. Exit codes: those of enroll; 0 says that
+    all three are ready.
+    """
+    options = _options(
+        mast_bin=mast_bin,
+        env_file=env_file,
+        timeout=timeout,
+        state_directory=state_directory,
+        runtime_directory=runtime_directory,
+    )
+    return commands.check(options, os.environ)
+
+
+@app.command()
+def reset(
+    state_directory: str | None = _STATE_DIRECTORY,
+    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+) -> int:
+    """Forget this host's record and published status, as before taking a template image.
+
+    The database is left alone. Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
+    """
+    options = _options(state_directory=state_directory, runtime_directory=runtime_directory)
+    return commands.reset(options, os.environ)
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code; die by the signal that stopped it."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="mast-agent", standalone_mode=False)
+    except Stopped as stopped:
+        _die_by(stopped.signum)
+    except KeyboardInterrupt:
+        _die_by(signal.SIGINT)
+    except typer.Abort:
+        _die_by(signal.SIGINT)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        return Code.USAGE
+    except BrokenPipeError:
+        # Whoever read the output has enough of it: signal(7) has the code for that.
+        _die_by(signal.SIGPIPE)
+    return code if isinstance(code, int) else Code.OK
+
+
+def _die_by(signum: int) -> NoReturn:
+    """End as if there had been no handler, so that a shell and systemd see the signal."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+    raise SystemExit(128 + signum)  # not reached unless the signal is blocked

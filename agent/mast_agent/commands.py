@@ -1,0 +1,154 @@
+"""What each command does: set the stage, run the job, and turn its end into an exit code.
+
+The only place where a `Failure` becomes a number and an unknown exception becomes a bug report.
+Every function returns an exit code; modules are imported where they are needed, because `status`
+must be quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from mast_agent import causes, ecto_url, settings
+from mast_agent.deadline import Deadline
+from mast_agent.failure import Code, Failure, Stopped
+from mast_agent.redact import Redactor, escape, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mast_agent.settings import Options, Settings
+
+CHECK_SECONDS = 10.0
+"""How long `check` may take when no timeout is given."""
+STATUS_SECONDS = 5.0
+"""How long `status` may take when it does not wait."""
+
+
+def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
+    """`mast-agent enroll`. Raises Stopped after a stop signal."""
+    from mast_agent import enrollment, journal, plan  # noqa: PLC0415 - costly
+    from mast_agent.report import Reporter  # noqa: PLC0415 - as above
+
+    config, failure = _load(options, environ)
+    redactor = _redactor(config)
+    journal.configure(redactor, environ)
+    reporter = Reporter(config.runtime_directory, redactor)
+    deadline = Deadline(config.timeout)
+    try:
+        if failure is not None:
+            raise failure
+        server = enrollment.run(
+            plan.make(config),
+            deadline=deadline,
+            force=force,
+            reporter=reporter,
+            redactor=redactor,
+        )
+    except Failure as error:
+        reporter.failed(error)
+        return error.code
+    except Stopped as stopped:
+        reporter.stopped(signal.Signals(stopped.signum).name)
+        raise
+    except Exception as error:  # noqa: BLE001 - the one net, for bugs
+        reporter.failed(_bug(error, redactor))
+        return Code.BUG
+    if not journal.to_journal(environ):
+        _print(escape(redactor.text(f"enrolled: server {server.name!r} ({server.id})")))
+    return Code.OK
+
+
+def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait: bool) -> int:
+    """`mast-agent status`."""
+    from mast_agent import render  # noqa: PLC0415 - only here
+    from mast_agent import status as status_  # noqa: PLC0415 - only here
+
+    config, failure = _load(options, environ)
+    if wait:
+        found = status_.wait(config, failure, Deadline(config.timeout))
+    else:
+        found = status_.collect(config, failure, Deadline(min(config.timeout, STATUS_SECONDS)))
+    text = json.dumps(render.document(found), indent=2) if as_json else render.text(found)
+    redactor = _redactor(config)
+    _print("\n".join(redactor.text(line) for line in text.split("\n")))
+    return found.verdict.state.code
+
+
+def check(options: Options, environ: Mapping[str, str]) -> int:
+    """`mast-agent check`."""
+    from mast_agent import preflight  # noqa: PLC0415 - costly
+
+    config, failure = _load(options, environ)
+    redactor = _redactor(config)
+    timed = options.timeout or environ.get("MAST_AGENT_TIMEOUT")
+    deadline = Deadline(config.timeout if timed else CHECK_SECONDS)
+    try:
+        if failure is not None:
+            raise failure
+        for line in preflight.run(config, deadline):
+            _print(escape(redactor.text(line)))
+    except Failure as error:
+        _complain(error, redactor)
+        return error.code
+    except Exception as error:  # noqa: BLE001 - the one net, for bugs
+        _complain(_bug(error, redactor), redactor)
+        return Code.BUG
+    return Code.OK
+
+
+def reset(options: Options, environ: Mapping[str, str]) -> int:
+    """`mast-agent reset`."""
+    from mast_agent import forget  # noqa: PLC0415 - only here
+
+    state, runtime = settings.directories(options, environ)
+    try:
+        for line in forget.run(state, runtime):
+            _print(escape(line))
+    except Failure as error:
+        _complain(error, Redactor(()))
+        return error.code
+    return Code.OK
+
+
+def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failure | None]:
+    """Return the settings, without what could not be read of them, and why it could not."""
+    try:
+        return settings.load(options, environ), None
+    except Failure as failure:
+        return settings.without_file(options, environ), failure
+
+
+def _redactor(config: Settings) -> Redactor:
+    public: list[str] = []
+    with contextlib.suppress(Failure):
+        target = ecto_url.parse(config.mast)
+        public = [target.user, target.database, target.host or ""]
+    return Redactor(secrets_of(config.mast, public))
+
+
+def _bug(error: Exception, redactor: Redactor) -> Failure:
+    """Return a failure that says where it happened, without any value of a variable."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-4:])
+    text = redactor.text(str(error))[:200]
+    return Failure(causes.BUG, f"{type(error).__name__}: {text} (in {where})")
+
+
+def _complain(failure: Failure, redactor: Redactor) -> None:
+    text = escape(redactor.text(str(failure)))
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"mast-agent: {text} [{failure.cause.slug}, exit {failure.code:d}]\n")
+
+
+def _print(text: str) -> None:
+    """Print on stdout, which may have been closed before the start."""
+    if sys.stdout is not None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,211 @@
+"""Opens one connection to PostgreSQL, bounded in time and ending at once when cancelled.
+
+libpq is driven here through psycopg's own binding rather than through `AsyncConnection.connect`
+for three reasons: the name is looked up the way Mast looks it up, and a name service that hangs
+holds nothing up; libpq can be told to report the SQLSTATE of a refusal (see `diagnose`); and the
+time is bounded to the fraction of a second. What comes out is an ordinary psycopg connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import functools
+import re
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+from mast_agent import causes
+from mast_agent.diagnose import connection_failure
+from mast_agent.failure import Failure
+
+if TYPE_CHECKING:
+    from mast_agent.deadline import Deadline
+    from mast_agent.ecto_url import Target
+
+TRY_SECONDS = 5.0
+"""How long one address is tried."""
+
+_PQERRORS_DEFAULT = 1
+_PQERRORS_VERBOSE = 2
+
+
+async def connect(target: Target, deadline: Deadline) -> psycopg.AsyncConnection[Any]:
+    """Return an open connection to `target`, trying its addresses in turn.
+
+    Raises Failure: whatever `diagnose` makes of the last address's refusal, or that the name
+    cannot be resolved, or that nothing answered within TRY_SECONDS or the deadline.
+    """
+    if target.host is None:
+        return await _connect(target, None, deadline)
+    failure: Failure | None = None
+    for address in await _resolve(target, deadline):
+        try:
+            return await _connect(target, address, deadline)
+        except Failure as error:
+            failure = error
+            if error.cause.slug not in _NEXT_ADDRESS_MAY_HELP:
+                break
+    raise failure or Failure(
+        causes.NAME_UNRESOLVED, f"the host name {target.host!r} has no address"
+    )
+
+
+_NEXT_ADDRESS_MAY_HELP = frozenset(
+    cause.slug for cause in (causes.REFUSED, causes.UNREACHABLE, causes.TIMED_OUT)
+)
+
+
+async def _connect(
+    target: Target, address: str | None, deadline: Deadline
+) -> psycopg.AsyncConnection[Any]:
+    try:
+        async with asyncio.timeout(deadline.within(TRY_SECONDS)):
+            pgconn = await _handshake(_conninfo(target, address), target)
+    except TimeoutError:
+        raise Failure(causes.TIMED_OUT, f"the server at {target.place} does not answer") from None
+    connection = psycopg.AsyncConnection[Any](pgconn)
+    # A prepared statement belongs to a session, which a pooler may not keep for us.
+    connection.prepare_threshold = None
+    return connection
+
+
+def _conninfo(target: Target, address: str | None) -> str:
+    """Return libpq's conninfo, with nothing left for libpq to find out by itself."""
+    return make_conninfo(
+        host=target.socket_directory or target.host,
+        hostaddr=address,
+        port=target.port,
+        dbname=target.database,
+        user=target.user,
+        password=target.password,
+        # Postgrex encrypts and verifies, or does neither: there is no "prefer", no downgrade.
+        sslmode="verify-full" if target.tls else "disable",
+        sslrootcert=target.root_certificate,
+        gssencmode="disable",
+        passfile="/dev/null/none",
+        client_encoding="UTF8",
+        application_name="mast-agent",
+        options="",
+    )
+
+
+async def _handshake(conninfo: str, target: Target) -> pq.abc.PGconn:
+    """Drive libpq's connection state machine (libpq, PQconnectPoll)."""
+    pgconn = pq.PGconn.connect_start(conninfo.encode())
+    try:
+        _set_verbosity(pgconn, _PQERRORS_VERBOSE)
+        while True:
+            if pgconn.status == pq.ConnStatus.BAD:
+                raise connection_failure(_report(pgconn), target)
+            status = pgconn.connect_poll()
+            if status == pq.PollingStatus.OK:
+                break
+            if status == pq.PollingStatus.FAILED:
+                raise connection_failure(_report(pgconn), target)
+            await _ready(pgconn.socket, write=status == pq.PollingStatus.WRITING)
+        _set_verbosity(pgconn, _PQERRORS_DEFAULT)
+        pgconn.nonblocking = 1
+    except BaseException:
+        pgconn.finish()
+        raise
+    return pgconn
+
+
+def _report(pgconn: pq.abc.PGconn) -> str:
+    return pgconn.error_message.decode("utf-8", "replace")
+
+
+async def _ready(fd: int, *, write: bool) -> None:
+    """Wait until `fd` can be read or written. libpq may open another socket afterwards."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+
+    def set_ready() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    add, remove = (
+        (loop.add_writer, loop.remove_writer) if write else (loop.add_reader, loop.remove_reader)
+    )
+    add(fd, set_ready)
+    try:
+        await ready
+    finally:
+        remove(fd)
+
+
+@functools.cache
+def _libpq() -> ctypes.CDLL | None:
+    """Return the libpq that psycopg has loaded, whichever that is; None when it is not clear.
+
+    psycopg comes with a binding of its own, in C, or with a libpq in its wheel; what is mapped
+    into this process is the one that its connections belong to.
+    """
+    try:
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    paths = set(re.findall(r"(/\S*/libpq[-.\w]*\.so[.\d]*)$", maps, re.MULTILINE))
+    if len(paths) != 1:
+        return None
+    libpq = ctypes.CDLL(paths.pop())
+    libpq.PQsetErrorVerbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    libpq.PQsetErrorVerbosity.restype = ctypes.c_int
+    return libpq
+
+
+def _set_verbosity(pgconn: pq.abc.PGconn, verbosity: int) -> None:
+    """Tell libpq what to put into error messages; psycopg has no call for it."""
+    libpq = _libpq()
+    # Documented since psycopg 3.1, but not in its protocol class.
+    pointer: int | None = getattr(pgconn, "pgconn_ptr", None)
+    if libpq is not None and pointer is not None:
+        libpq.PQsetErrorVerbosity(pointer, verbosity)
+
+
+async def _resolve(target: Target, deadline: Deadline) -> list[str]:
+    """Return the addresses of the target's host, of the one family that Mast would use.
+
+    The look-up runs in a daemon thread: getaddrinfo(3) cannot be interrupted, and neither a
+    signal nor the deadline may wait for it.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str] | socket.gaierror] = loop.create_future()
+    family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
+
+    def deliver(result: list[str] | socket.gaierror) -> None:
+        if not answer.done():
+            answer.set_result(result)
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(target.host, target.port, family, socket.SOCK_STREAM)
+            result: list[str] | socket.gaierror = [str(entry[4][0]) for entry in found]
+        except socket.gaierror as error:
+            result = error
+        except UnicodeError:
+            result = socket.gaierror(socket.EAI_NONAME, "not a host name")
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(deliver, result)
+
+    threading.Thread(target=look_up, name="resolver", daemon=True).start()
+    try:
+        result = await asyncio.wait_for(answer, deadline.within(TRY_SECONDS))
+    except TimeoutError:
+        raise Failure(
+            causes.NAME_UNRESOLVED, f"the name service does not answer for {target.host!r}"
+        ) from None
+    if isinstance(result, socket.gaierror):
+        raise Failure(
+            causes.NAME_UNRESOLVED,
+            f"the host name {target.host!r} cannot be resolved ({result.strerror})",
+        )
+    return list(dict.fromkeys(result))

@@ -1,0 +1,125 @@
+"""What the agent asks Mast's database: one look, which decides nothing.
+
+Everything that one read-only transaction saw becomes a `snapshot.Snapshot`. Whether the migrations
+are through is `migrations`' to judge, and which row is this host `servers`'.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from typing import TYPE_CHECKING
+
+from psycopg.errors import LockNotAvailable
+
+from mast_agent import causes
+from mast_agent.failure import Failure
+from mast_agent.snapshot import Identity, Server, Snapshot
+
+if TYPE_CHECKING:
+    from mast_agent.session import Session, Transaction
+
+#: The key of the advisory lock, the same for every mast-agent of every version.
+LOCK_KEY = int.from_bytes(hashlib.sha256(b"mast-agent enroll").digest()[:8], "big", signed=True)
+
+# Ecto.Migrator holds this lock on schema_migrations for as long as it works (Ecto.Adapters.
+# Postgres, lock_for_migrations); autovacuum takes the same mode, which means nothing.
+_MIGRATING = """
+SELECT EXISTS (
+    SELECT FROM pg_locks AS held
+    LEFT JOIN pg_stat_activity AS activity USING (pid)
+    WHERE held.relation = to_regclass('schema_migrations')
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND held.granted
+      AND held.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock', 'ExclusiveLock')
+      AND activity.backend_type IS DISTINCT FROM 'autovacuum worker'
+)
+"""
+
+
+async def look(session: Session) -> Snapshot:
+    """Take a snapshot.
+
+    Raises Failure: read-only server, no right to read, a table locked by a migration, or the
+    connection's own failures.
+    """
+    try:
+        return await session.transact(_look)
+    except LockNotAvailable:
+        raise Failure(
+            causes.MIGRATIONS_RUNNING,
+            "a migration is running: it has locked a table that the agent has to read",
+        ) from None
+
+
+async def _look(ask: Transaction) -> Snapshot:
+    read_only, default_read_only = (
+        await ask.rows(
+            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
+        )
+    )[0]
+    if read_only or default_read_only:
+        kind = "a standby" if read_only else "set to read-only (default_transaction_read_only)"
+        raise Failure(causes.READ_ONLY, f"the server is {kind}: nothing can be enrolled in it")
+    identity = await _identity(ask)
+    applied: frozenset[int] | None = None
+    if await _can_read(ask, "schema_migrations"):
+        applied = frozenset(
+            row[0] for row in await ask.rows("SELECT version FROM schema_migrations")
+        )
+    migrating = bool(await ask.value(_MIGRATING))
+    servers: tuple[Server, ...] | None = None
+    if await _can_read(ask, "servers"):
+        rows = await ask.rows("SELECT id::text, name, host FROM servers ORDER BY name")
+        servers = tuple(Server(id=row[0], name=row[1], host=row[2]) for row in rows)
+    return Snapshot(identity=identity, applied=applied, migrating=migrating, servers=servers)
+
+
+async def _identity(ask: Transaction) -> Identity:
+    name, readable = (
+        await ask.rows(
+            "SELECT current_database()::text, "
+            "has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+        )
+    )[0]
+    identifier = None
+    if readable:
+        identifier = await ask.value("SELECT system_identifier::text FROM pg_control_system()")
+    return Identity(system_identifier=identifier, name=name)
+
+
+async def _can_read(ask: Transaction, table: str) -> bool:
+    """Tell whether `table` is on the search path. Raises Failure (77) if it may not be read."""
+    rows = await ask.rows(
+        "SELECT has_table_privilege(to_regclass(%s)::oid, 'SELECT'), current_user", [table]
+    )
+    readable, user = rows[0]
+    if readable is False:
+        raise Failure(causes.SELECT_DENIED, f"the role {user!r} may not read the table {table}")
+    return readable is True
+
+
+class Lock(enum.Enum):
+    """What came of asking for the advisory lock."""
+
+    HELD = "held"
+    POOLED = "held by an open transaction, through a pooler"
+    HELD_ELSEWHERE = "held by another agent"
+
+
+async def try_lock(session: Session) -> Lock:
+    """Take the agents' advisory lock on the database, for as long as the session lives.
+
+    A lock of the session would stay behind on the server's connection where a pooler shares
+    that out by transaction: there it is taken by a transaction that stays open.
+    """
+    pooled = await session.is_pooled()
+
+    async def lock(ask: Transaction) -> bool:
+        if pooled:
+            return bool(await ask.value("SELECT pg_try_advisory_xact_lock(%s)", [LOCK_KEY]))
+        return bool(await ask.value("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY]))
+
+    if not await session.transact(lock, keep_open=pooled):
+        return Lock.HELD_ELSEWHERE
+    return Lock.POOLED if pooled else Lock.HELD

@@ -1,0 +1,248 @@
+"""Translates DATABASE_URL from Ecto's reading into libpq's parameters.
+
+Ecto and libpq agree on the common URLs and on little else, so the URL is taken apart the way
+Elixir's URI.parse and Ecto.Repo.Supervisor.parse_url do it, and what Ecto or Postgrex would
+refuse, or would read otherwise than its author meant, is refused here with a reason. No message
+shows any part of the URL but its scheme.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from mast_agent import causes
+from mast_agent.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+DEFAULT_PORT = 5432
+_MAX_PORT = 65535
+# RFC 3986, appendix B, with the scheme's letters, as Elixir's URI.parse has it.
+_URL = re.compile(
+    r"(?:(?P<scheme>[a-z][a-z0-9+\-.]*):)?(?://(?P<authority>[^/?#]*))?"
+    r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_AUTHORITY = re.compile(
+    r"(?:(?P<userinfo>.*)@)?(?P<host>\[[a-zA-Z0-9:.]*\]|[^:]*)(?P<rest>.*)", re.DOTALL
+)
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_INTEGER_KEYS = frozenset({"timeout", "pool_size", "idle_interval"})
+# Postgrex wants an atom, a list or a tuple for these; the string from a URL makes it crash.
+_UNUSABLE_KEYS = frozenset(
+    {"endpoints", "parameters", "prepare", "search_path", "socket_options", "ssl_opts"}
+    | {"target_server_type", "transactions", "types"}
+)
+_TLS_BUNDLES = (
+    # Where Erlang's public_key:cacerts_get/0 looks on Linux.
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where the database is and who asks, in the terms of Postgrex.
+
+    Either `socket_directory` is set, and `port` names the socket file in it, or `host` is.
+    `tls` means what Postgrex means by ssl: true, verified against the system's authorities or
+    those in `root_certificate`. `password` is kept out of the repr.
+    """
+
+    host: str | None
+    socket_directory: str | None
+    port: int
+    database: str
+    user: str
+    password: str | None
+    tls: bool
+    root_certificate: str | None
+    ipv6: bool
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Target({self.place}, database={self.database!r}, user={self.user!r})"
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a message: "HOST:PORT" or the socket's path."""
+        if self.socket_directory is not None:
+            return f"{self.socket_directory.rstrip('/')}/.s.PGSQL.{self.port}"
+        host = self.host or ""
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+def parse(mast: Mapping[str, str]) -> Target:
+    """Return what DATABASE_URL and ECTO_IPV6 among Mast's variables mean.
+
+    Raises Failure (78): DATABASE_URL missing, or refused.
+    """
+    url = mast.get("DATABASE_URL", "")
+    if not url:
+        raise Failure(causes.URL_MISSING, "DATABASE_URL is not set")
+    return _Reader(url, mast).target()
+
+
+class _Reader:
+    """Takes one URL apart and remembers its scheme for the messages."""
+
+    def __init__(self, url: str, mast: Mapping[str, str]) -> None:
+        self._mast = mast
+        match = _URL.fullmatch(url)
+        # The scheme is shown in messages: only one that is a plain word ever is.
+        scheme = match["scheme"] if match else None
+        self._scheme = scheme.lower() if scheme and match and match["authority"] else None
+        if any(char <= " " or char == "\x7f" for char in url):
+            self._refuse("contains a blank, a line break or a control character")
+        if not match or not match["authority"]:
+            self._refuse("names no host: it has to start with ecto://USER:PASSWORD@HOST")
+        self._path = match["path"]
+        self._query = match["query"]
+        authority = _AUTHORITY.fullmatch(match["authority"])
+        if not authority or not authority["host"] or authority["host"] == "[]":
+            self._refuse(
+                "names no host; for a socket write ecto://USER@localhost/DATABASE?socket_dir=/DIR"
+            )
+        self._userinfo = authority["userinfo"]
+        self._host = self._decode(authority["host"].strip("[]"), "host")
+        self._bracketed = authority["host"].startswith("[")
+        self._port_text = authority["rest"]
+
+    def _refuse(self, reason: str) -> NoReturn:
+        name = f"DATABASE_URL ({self._scheme}://…)" if self._scheme else "DATABASE_URL"
+        raise Failure(causes.URL_REFUSED, f"{name} {reason}") from None
+
+    def _decode(self, text: str, part: str, *, plus: bool = False) -> str:
+        """Percent-decode `text`; Elixir raises on a stray percent sign, and so does this."""
+        if plus:
+            text = text.replace("+", " ")
+        if _STRAY_PERCENT.search(text):
+            self._refuse(f"has a '%' in its {part} that encodes nothing: write it as %25")
+        try:
+            decoded = unquote_to_bytes(text).decode()
+        except UnicodeDecodeError:
+            self._refuse(f"has a {part} that is not UTF-8")
+        if "\0" in decoded:
+            self._refuse(f"has a NUL character in its {part}")
+        return decoded
+
+    def target(self) -> Target:
+        query = self._parse_query()
+        user, password = self._credentials(query)
+        socket_directory, port = self._socket(query)
+        ipv6 = self._mast.get("ECTO_IPV6") in ("true", "1")
+        tls = query.get("ssl") == "true"
+        if socket_directory is not None:
+            if ipv6:
+                self._refuse("names a socket while ECTO_IPV6 is set: take ECTO_IPV6 away")
+            if tls:
+                self._refuse("has ssl=true for a socket: PostgreSQL has no TLS there")
+        else:
+            self._check_host(ipv6=ipv6)
+        return Target(
+            host=None if socket_directory is not None else self._host,
+            socket_directory=socket_directory,
+            port=port,
+            database=self._database(),
+            user=user,
+            password=password,
+            tls=tls,
+            root_certificate=self._root_certificate() if tls else None,
+            ipv6=ipv6,
+        )
+
+    def _parse_query(self) -> dict[str, str]:
+        """Return the query's keys; the value is decoded twice, as Ecto does it."""
+        query: dict[str, str] = {}
+        for pair in (self._query or "").split("&"):
+            if not pair:
+                continue
+            raw_key, _, raw_value = pair.partition("=")
+            key = self._decode(raw_key, "query", plus=True)
+            value = self._decode(self._decode(raw_value, "query", plus=True), "query")
+            # Ecto prepends each pair to a keyword list and takes the first it finds.
+            query[key] = value
+        self._check_query(query)
+        return query
+
+    def _check_query(self, query: Mapping[str, str]) -> None:
+        for key in _INTEGER_KEYS & query.keys():
+            if not re.fullmatch(r"[+-]?[0-9]+", query[key]):
+                self._refuse(f"has a {key} that is not an integer")
+        for key in sorted(_UNUSABLE_KEYS & query.keys()):
+            self._refuse(f"has {key}, which Postgrex cannot take from a URL")
+        if query.get("ssl", "true") not in ("true", "false"):
+            self._refuse("has an ssl that is neither true nor false")
+        if query.get("sslmode", "disable") not in ("disable", "allow", "prefer"):
+            self._refuse("demands TLS by sslmode, which Mast ignores: write ssl=true")
+        if "host" in query or "hostaddr" in query:
+            self._refuse("has libpq's host, which Mast ignores: write socket_dir=/DIR")
+
+    def _credentials(self, query: Mapping[str, str]) -> tuple[str, str | None]:
+        raw_user, colon, raw_password = (self._userinfo or "").partition(":")
+        user: str | None = self._decode(raw_user, "user") if self._userinfo else None
+        password: str | None = self._decode(raw_password, "password") if colon else None
+        if user is None:
+            # Postgrex: the option, else PGUSER, else USER of the process.
+            user = query.get("username") or self._mast.get("PGUSER") or self._mast.get("USER")
+        if password is None:
+            password = query.get("password", self._mast.get("PGPASSWORD"))
+        if not user:
+            self._refuse("names no user")
+        return user, password or None
+
+    def _socket(self, query: Mapping[str, str]) -> tuple[str | None, int]:
+        """Return the socket's directory, or None for TCP, and the port."""
+        port = self._port(query)
+        if (path := query.get("socket")) is not None:
+            # libpq takes a directory and a port that make the file's name together.
+            match = re.fullmatch(r"(/.*)/\.s\.PGSQL\.(\d{1,5})", path)
+            if not match:
+                self._refuse("has a socket that is not /DIR/.s.PGSQL.PORT")
+            return match[1], int(match[2])
+        directory = query.get("socket_dir")
+        if directory is not None and not directory.startswith("/"):
+            self._refuse("has a socket_dir that is not an absolute path")
+        return directory, port
+
+    def _port(self, query: Mapping[str, str]) -> int:
+        text = self._port_text.removeprefix(":") or query.get("port") or str(DEFAULT_PORT)
+        if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _MAX_PORT:
+            self._refuse(
+                f"has a port that is not a number from 1 to {_MAX_PORT}; "
+                "a ':' or '@' in user or password has to be percent-encoded"
+            )
+        return int(text)
+
+    def _check_host(self, *, ipv6: bool) -> None:
+        if "/" in self._host:
+            self._refuse("has a path as its host: write @localhost/DATABASE?socket_dir=/DIR")
+        if ":" in self._host and not ipv6:
+            self._refuse("has an IPv6 address, for which Mast needs ECTO_IPV6=true")
+        if ipv6 and re.fullmatch(r"[0-9.]+", self._host):
+            self._refuse("has an IPv4 address while ECTO_IPV6 is set: take ECTO_IPV6 away")
+        if self._bracketed and ":" not in self._host:
+            self._refuse("has brackets around a host that is no IPv6 address")
+
+    def _database(self) -> str:
+        if not re.fullmatch(r"/[^/]+", self._path):
+            self._refuse(
+                "has no single database name after the host; '/', '?' and '#' "
+                "in user or password have to be percent-encoded"
+            )
+        return self._decode(self._path[1:], "database name")
+
+    def _root_certificate(self) -> str:
+        """Return the file of trusted authorities: PGSSLROOTCERT, else the system's."""
+        chosen = self._mast.get("PGSSLROOTCERT")
+        return chosen or next(
+            (path for path in _TLS_BUNDLES if Path(path).exists()), _TLS_BUNDLES[0]
+        )

@@ -1,0 +1,269 @@
+"""The main job: makes this host Mast's first managed server, and has the database confirm it.
+
+An attempt goes from the database to the record, and starts anew from the database after every
+failure, so that it converges from wherever the last one ended. What each step means is its own
+module's; the order, the locks and the retries are decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from mast_agent import (
+    causes,
+    database,
+    evaluation,
+    locks,
+    migrations,
+    record,
+    servers,
+    storage,
+)
+from mast_agent.events import Event
+from mast_agent.failure import Failure, Phase, Stopped
+from mast_agent.retry import Retry
+from mast_agent.session import open_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mast_agent.deadline import Deadline
+    from mast_agent.plan import Plan
+    from mast_agent.record import Record
+    from mast_agent.redact import Redactor
+    from mast_agent.report import Reporter
+    from mast_agent.session import Session
+    from mast_agent.snapshot import Server, Snapshot
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(
+    plan: Plan, *, deadline: Deadline, force: bool, reporter: Reporter, redactor: Redactor
+) -> Server:
+    """Enroll, and return this host's row.
+
+    Raises Failure, or Stopped after one of STOP_SIGNALS; nothing of the child is left then.
+    """
+    enrollment = Enrollment(
+        plan, deadline=deadline, force=force, reporter=reporter, redactor=redactor
+    )
+    return asyncio.run(_until_signal(enrollment))
+
+
+async def _until_signal(enrollment: Enrollment) -> Server:
+    """Run it as a task that the first stop signal cancels; further ones change nothing."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(enrollment.run())
+    received: list[int] = []
+
+    def stop(signum: int) -> None:
+        if not received:
+            received.append(signum)
+            task.cancel()
+
+    for signum in STOP_SIGNALS:
+        loop.add_signal_handler(signum, stop, signum)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        raise Stopped(received[0]) from None
+    except Failure:
+        # The signal may have come while the failure was already on its way.
+        if received:
+            raise Stopped(received[0]) from None
+        raise
+
+
+class Enrollment:
+    """One `mast-agent enroll`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        deadline: Deadline,
+        force: bool,
+        reporter: Reporter,
+        redactor: Redactor,
+    ) -> None:
+        self._plan = plan
+        self._deadline = deadline
+        self._force = force
+        self._report = reporter
+        self._redactor = redactor
+        self._began = time.monotonic()
+        self._attempts = 0
+        self._recorded = self._load_record()
+
+    async def run(self) -> Server:
+        """Attempt it until it succeeds, is hopeless, or the time is up."""
+        retry = Retry(self._deadline, self._report.waiting)
+        return await retry(self._attempt)
+
+    async def _attempt(self) -> Server:
+        self._attempts += 1
+        self._report.attempt(self._attempts)
+        self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
+        async with open_session(self._plan.target, self._deadline) as session:
+            snapshot = await self._look(session)
+        row = self._known(snapshot)
+        if row is None or self._force:
+            with locks.host_lock(self._plan.runtime_directory):
+                return await self._enroll_locked()
+        return self._finish(row, snapshot, already=True)
+
+    async def _look(self, session: Session) -> Snapshot:
+        """Take a snapshot of a database that has all migrations of this release."""
+        snapshot = await database.look(session)
+        wanted = self._plan.release.migrations
+        self._report.progress(migrations.progress(wanted, snapshot.applied))
+        self._report.enter(Phase.MIGRATIONS, "comparing the migrations")
+        migrations.require_complete(wanted, snapshot.applied, migrating=snapshot.migrating)
+        if snapshot.servers is None:
+            raise Failure(
+                causes.SCHEMA_INCOMPLETE,
+                "all migrations are applied, but there is no table servers",
+            )
+        return snapshot
+
+    def _known(self, snapshot: Snapshot) -> Server | None:
+        recorded = self._recorded
+        believed = recorded is not None and recorded.is_about(
+            self._plan.host.machine, snapshot.identity
+        )
+        recorded_id = recorded.server_id if recorded is not None and believed else None
+        return servers.known(snapshot.servers or (), recorded_id, self._plan.host)
+
+    async def _enroll_locked(self) -> Server:
+        """Look again under the locks, then run the eval and have the database confirm it."""
+        async with open_session(self._plan.target, self._deadline) as lock:
+            await self._lock_database(lock)
+            before = await self._look_again()
+            row = self._known(before)
+            if row is not None and not self._force:
+                return self._finish(row, before, already=True)
+            report = await self._evaluate()
+            self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
+            after = await self._look_again()
+        row = servers.enrolled(
+            before.servers or (), after.servers or (), report.server_id, self._plan.host
+        )
+        if row is None:
+            raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
+        self._force = False
+        return self._finish(row, after, already=False)
+
+    async def _look_again(self) -> Snapshot:
+        """Use a connection of its own: the one with the lock may have been cut meanwhile."""
+        async with open_session(self._plan.target, self._deadline) as session:
+            return await self._look(session)
+
+    async def _lock_database(self, session: Session) -> None:
+        lock = await database.try_lock(session)
+        if lock is database.Lock.POOLED:
+            self._report.event(
+                Event.POOLER,
+                "a pooler stands before the database, and session locks do not hold there: "
+                "the lock is held by an open transaction instead",
+            )
+        if lock is database.Lock.HELD_ELSEWHERE:
+            raise Failure(
+                causes.LOCK_HELD, "a mast-agent on another host is enrolling into this database"
+            )
+
+    async def _evaluate(self) -> evaluation.Report:
+        self._report.enter(Phase.ENROLL, f"running {evaluation.EXPRESSION}")
+        # Leave enough of the deadline to end a child that does not want to end.
+        seconds = self._deadline.within(evaluation.EVAL_SECONDS)
+        seconds = max(seconds - evaluation.KILL_AFTER_SECONDS, seconds / 2)
+        self._report.event(
+            Event.EVAL_STARTED,
+            f"running {self._plan.release.executable} eval {evaluation.EXPRESSION} "
+            f"for at most {seconds:.0f} s",
+        )
+        report = await evaluation.self_enroll(
+            self._plan.release,
+            self._plan.mast,
+            self._scratch(),
+            seconds=seconds,
+            redactor=self._redactor,
+            log=lambda stream, text: self._report.event(Event.EVAL_OUTPUT, f"{stream}: {text}"),
+        )
+        self._report.event(Event.EVAL_ENDED, "the eval ended with 0", duration=report.seconds)
+        return report
+
+    def _scratch(self) -> Path:
+        """Return the private directory in which the eval runs (RELEASE_TMP)."""
+        directory = self._plan.runtime_directory / "eval"
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Failure(
+                causes.RUNTIME_DENIED, f"{directory} cannot be made: {error.strerror}"
+            ) from error
+        return directory
+
+    def _finish(self, row: Server, snapshot: Snapshot, *, already: bool) -> Server:
+        self._save_record(row, snapshot)
+        self._report.enrolled(row, already=already, seconds=time.monotonic() - self._began)
+        return row
+
+    def _load_record(self) -> Record | None:
+        """Return the record; one that cannot be used is set aside and counts as absent."""
+        directory = self._plan.state_directory
+        try:
+            return record.load(directory)
+        except storage.UnusableError as error:
+            aside = storage.set_aside(directory / record.FILE_NAME)
+            where = f"set aside as {aside}" if aside else "left where it is"
+            self._problem(f"the record is {error}: {where}, the database decides")
+        except OSError as error:
+            self._problem(f"the record cannot be read: {error.strerror}; the database decides")
+        return None
+
+    def _save_record(self, row: Server, snapshot: Snapshot) -> None:
+        machine = self._plan.host.machine
+        old = self._recorded
+        if (
+            old is not None
+            and old.server_id == row.id
+            and old.server_name == row.name
+            and (old.is_about(machine, snapshot.identity))
+        ):
+            return
+        new = record.Record(
+            server_id=row.id,
+            server_name=row.name,
+            machine=machine,
+            database=snapshot.identity,
+            enrolled_at=record.now(),
+        )
+        try:
+            self._plan.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            record.save(self._plan.state_directory, new)
+            self._recorded = new
+        except OSError as error:
+            self._problem(
+                f"the record cannot be written: {error.strerror}; "
+                "the enrollment stands, and the next run looks in the database"
+            )
+
+    def _problem(self, message: str) -> None:
+        self._report.event(Event.RECORD_PROBLEM, message)
+
+
+def _refutation(report: evaluation.Report, after: Snapshot) -> str:
+    if report.server_id is not None:
+        return (
+            f"the eval reports the server {report.server_id}, "
+            "but the database has no such row in servers"
+        )
+    if not after.servers:
+        return "the eval ended with 0, but the table servers is empty"
+    return "the eval ended with 0, but no row of servers is this host"

@@ -1,0 +1,233 @@
+"""Runs `bin/mast eval 'Mast.Bootstrap.self_enroll!'` and says what came of it.
+
+Exit code 0 is not success: that is for the database to say (`enrollment` asks it). What enrolling
+means stays in Elixir; this module makes the environment, bounds the time, and turns what a BEAM
+says when it fails into a cause.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import re
+import secrets
+import signal
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mast_agent import causes, process
+from mast_agent.failure import Failure
+from mast_agent.redact import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mast_agent.redact import Redactor
+    from mast_agent.release import Release
+
+EXPRESSION = "Mast.Bootstrap.self_enroll!"
+EVAL_SECONDS = 120.0
+"""How long one eval may take; MAST.md's costliest failure takes under ten."""
+KILL_AFTER_SECONDS = 3.0
+"""Between SIGTERM and SIGKILL."""
+
+_FIRST_LINES = 200
+_LAST_LINES = 50
+_QUOTED_CHARACTERS = 240
+_CONTRACT_VERSION = 1
+_SIGNALLED = 128
+_NOT_FOUND = (126, 127)
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What Mast.Bootstrap said in its last line; all None where it said nothing.
+
+    `server_id` is a claim, not a fact. `public_key` is as it was printed.
+    """
+
+    server_id: str | None = None
+    created: bool | None = None
+    public_key: str | None = None
+    seconds: float = 0.0
+
+
+def environment(release: Release, mast: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return the whole environment of the eval.
+
+    Mast's variables, a PATH, and what keeps the BEAM from leaving anything behind. The cookie is
+    made up each time, also when the release has one: `eval` talks to nobody, and the script puts
+    the cookie into argv, where every user can read it.
+    """
+    return {
+        "PATH": os.environ.get("PATH") or _PATH,
+        "LANG": "C.UTF-8",
+        **mast,
+        "HOME": str(directory),
+        "RELEASE_ROOT": str(release.root),
+        "RELEASE_TMP": str(directory),
+        "RELEASE_COOKIE": secrets.token_hex(16),
+        "RELEASE_DISTRIBUTION": "none",
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_CRASH_DUMP_SECONDS": "0",
+    }
+
+
+class _Output:
+    """Collects what the child prints: logged at once, within bounds, and quoted later."""
+
+    def __init__(self, redactor: Redactor, log: Callable[[str, str], None]) -> None:
+        self._redactor = redactor
+        self._log = log
+        self._lines = 0
+        self._tail: collections.deque[tuple[str, str]] = collections.deque(maxlen=_LAST_LINES)
+        self.stderr: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self.stdout_errors: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self.last_stdout = b""
+
+    def take(self, line: process.Line) -> None:
+        raw = line.content.decode("utf-8", "backslashreplace")
+        # Escaped first: a secret could otherwise hide behind a control character.
+        text = self._redactor.text(escape(self._redactor.text(raw.rstrip("\r"))), cut=line.cut)
+        if not text.strip():
+            return
+        if line.stream == "stdout":
+            self.last_stdout = b"" if line.cut else line.content
+            if (error := _logged_error(text)) is not None:
+                self.stdout_errors.append(error)
+        else:
+            self.stderr.append(text)
+        self._lines += 1
+        if self._lines <= _FIRST_LINES:
+            self._log(line.stream, text)
+        else:
+            self._tail.append((line.stream, text))
+
+    def close(self, dropped: int) -> None:
+        """Log the end of a long output, and what was left out."""
+        omitted = max(0, self._lines - _FIRST_LINES - len(self._tail))
+        if omitted:
+            self._log("stdout", f"({omitted} lines dropped)")
+        for stream, text in self._tail:
+            self._log(stream, text)
+        if dropped:
+            self._log("stdout", f"({dropped} bytes dropped from lines that were too long)")
+
+
+async def self_enroll(
+    release: Release,
+    mast: Mapping[str, str],
+    directory: Path,
+    *,
+    seconds: float,
+    redactor: Redactor,
+    log: Callable[[str, str], None],
+) -> Report:
+    """Run the eval for at most `seconds` and return what it reported.
+
+    `log` gets the stream's name and each line, escaped and masked. Raises Failure: the release
+    cannot be started (78), has no Mast.Bootstrap (70), is not allowed to run by the sandbox (70),
+    misses a variable (78), or the eval failed, hung or was killed (75).
+    """
+    output = _Output(redactor, log)
+    try:
+        end = await process.run(
+            [str(release.executable), "eval", EXPRESSION],
+            environment=environment(release, mast, directory),
+            directory=directory,
+            seconds=seconds,
+            kill_after=KILL_AFTER_SECONDS,
+            on_line=output.take,
+        )
+    except OSError as error:
+        raise Failure(
+            causes.EVAL_UNSTARTABLE, f"{release.executable} cannot be started: {error.strerror}"
+        ) from error
+    output.close(end.dropped)
+    if end.timed_out:
+        raise Failure(
+            causes.EVAL_HUNG, f"the eval had not ended after {seconds:.0f} s and was killed"
+        )
+    if end.code != 0:
+        raise _failure(end.code, output)
+    return _contract(output.last_stdout, end.seconds)
+
+
+def _failure(code: int, output: _Output) -> Failure:
+    number = -code if code < 0 else code - _SIGNALLED if code > _SIGNALLED else 0
+    if number == signal.SIGSYS:
+        return Failure(causes.EVAL_DENIED, "the sandbox killed the eval for a system call")
+    if number:
+        return Failure(causes.EVAL_KILLED, f"the eval was killed by {_signal_name(number)}")
+    said = _most_telling(output)
+    if code in _NOT_FOUND:
+        return Failure(causes.EVAL_UNSTARTABLE, f"the eval ended with {code}: {said}")
+    everything = "\n".join(output.stderr)
+    if re.search(r"function Mast\.Bootstrap\.self_enroll!/0 is undefined", everything):
+        return Failure(
+            causes.BOOTSTRAP_MISSING, "this release of Mast has no Mast.Bootstrap.self_enroll!/0"
+        )
+    if missing := re.search(r"environment variable (\w+) is missing", everything):
+        return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {missing[1]}")
+    if re.search(r"Operation not permitted|\beperm\b", everything):
+        return Failure(causes.EVAL_DENIED, f"the sandbox denies the eval something: {said}")
+    return Failure(causes.EVAL_FAILED, f"the eval ended with {code}: {said}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _most_telling(output: _Output) -> str:
+    """Return the exception that ended it, and the error that was logged before it."""
+    exception = next((line for line in output.stderr if line.startswith("** (")), None)
+    said = exception or (output.stderr[-1] if output.stderr else "it printed nothing on stderr")
+    said = said[:_QUOTED_CHARACTERS]
+    if output.stdout_errors:
+        said += f"; before that: {output.stdout_errors[-1][:_QUOTED_CHARACTERS]}"
+    return said
+
+
+def _logged_error(text: str) -> str | None:
+    """Return the message of a JSON log line of level error: Mast logs so on stdout."""
+    document = _json_object(text)
+    level = str(document.get("severity") or document.get("level") or "").lower()
+    if level not in ("error", "critical", "alert", "emergency"):
+        return None
+    message = document.get("message") or document.get("msg")
+    return escape(message) if isinstance(message, str) else None
+
+
+def _contract(last_line: bytes, seconds: float) -> Report:
+    document = _json_object(last_line.decode("utf-8", "replace"))
+    server = document.get("server")
+    if document.get("mast_bootstrap") != _CONTRACT_VERSION or not isinstance(server, dict):
+        return Report(seconds=seconds)
+    try:
+        server_id: str | None = str(uuid.UUID(str(server.get("id"))))
+    except ValueError:
+        server_id = None
+    created, public_key = document.get("created"), document.get("public_key")
+    return Report(
+        server_id=server_id,
+        created=created if isinstance(created, bool) else None,
+        public_key=public_key if isinstance(public_key, str) else None,
+        seconds=seconds,
+    )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    if not text.lstrip().startswith("{"):
+        return {}
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

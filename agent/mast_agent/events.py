@@ -1,0 +1,30 @@
+"""The kinds of event that the agent logs, with their journal message ids and priorities.
+
+A MESSAGE_ID never changes its meaning; systemd/mast-agent.catalog explains each of them.
+"""
+
+from __future__ import annotations
+
+import enum
+import syslog
+
+
+class Event(enum.Enum):
+    """One kind of event: name, MESSAGE_ID (32 hex digits), syslog priority."""
+
+    STARTED = ("1dff2695f64443d398cc774c064cc1ef", syslog.LOG_INFO)
+    WAITING = ("87c96e5cc31e4df0a62870d463a67dbc", syslog.LOG_NOTICE)
+    PHASE_DONE = ("7ccb4475020a4363bcb0ddd7c965514b", syslog.LOG_INFO)
+    EVAL_STARTED = ("b762d9ee18d745179ee9a7843471bb75", syslog.LOG_INFO)
+    EVAL_OUTPUT = ("a1294040dede4cb394cdd673309c5111", syslog.LOG_INFO)
+    EVAL_ENDED = ("d2c45d902aed41309db9c30c4f1b55fc", syslog.LOG_INFO)
+    ENROLLED = ("5aa6695c37554fd9a5121ad3b5a7db7d", syslog.LOG_NOTICE)
+    ALREADY_ENROLLED = ("7e98031504e24743bbe4f67d82e3262c", syslog.LOG_INFO)
+    FAILED = ("bde9c126716247948155d07dae4cdb66", syslog.LOG_ERR)
+    STOPPED = ("f25fd504b3b74fe489af640a0a38a1a4", syslog.LOG_NOTICE)
+    RECORD_PROBLEM = ("fca37bddd91743bbb5228089c80f89fa", syslog.LOG_WARNING)
+    POOLER = ("edc4325803b648b884f680f74ae68610", syslog.LOG_WARNING)
+
+    def __init__(self, message_id: str, priority: int) -> None:
+        self.message_id = message_id
+        self.priority = priority

@@ -1,0 +1,108 @@
+"""What can go wrong, as values: phase, exit code, patience, cause and remedy.
+
+This module only defines the words. Which cause a fact amounts to is decided where the
+fact is known (`release`, `connect`, `session`, `evaluation` …); how a failure is shown is
+decided in `report` and `cli`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Phase(enum.StrEnum):
+    """The steps of an enrollment, in order. Their names are part of the interface."""
+
+    RELEASE = "release"
+    DATABASE = "database"
+    MIGRATIONS = "migrations"
+    ENROLL = "enroll"
+    VERIFY = "verify"
+
+
+class Code(enum.IntEnum):
+    """Exit codes of `mast-agent enroll`, after sysexits(3). One code for one kind of cause."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    SOFTWARE = 70
+    TEMPFAIL = 75
+    NOPERM = 77
+    CONFIG = 78
+
+
+#: Codes after which systemd does not start the agent again (RestartPreventExitStatus=).
+FINAL_CODES = frozenset({Code.USAGE, Code.SOFTWARE, Code.NOPERM, Code.CONFIG})
+
+
+class Patience(enum.Enum):
+    """How long a cause is borne before it is believed."""
+
+    NONE = "none"
+    """Waiting cannot help: stop at once."""
+    GRACE = "grace"
+    """Looks permanent, but may be a database that is still being set up."""
+    RETRY = "retry"
+    """Passes by itself: retry until the deadline."""
+    CROWDED = "crowded"
+    """Passes by itself, and asking often makes it worse: retry seldom."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """A kind of failure.
+
+    `slug` is the stable name (journal field MAST_CAUSE, JSON `cause`); `settled` is the code
+    once the grace has passed, where that differs from `code`.
+    """
+
+    slug: str
+    phase: Phase
+    code: Code
+    patience: Patience
+    remedy: str
+    settled: Code | None = None
+
+
+class Failure(Exception):  # noqa: N818 - it is the noun that the whole project uses
+    """An attempt that failed, for a known cause.
+
+    `message` says what was seen, in one sentence without secrets; `remedy` what to do about
+    it, in one sentence. `progress` tells two failures of one cause apart when the difference
+    is worth a line of its own ("3 of 21").
+    """
+
+    def __init__(
+        self, cause: Cause, message: str, *, remedy: str | None = None, progress: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.message = message
+        self.remedy = cause.remedy if remedy is None else remedy
+        self.code = cause.code
+        self.progress = progress
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in which it failed."""
+        return self.cause.phase
+
+    def settle(self) -> None:
+        """Take on the code that the cause has once it is believed to be permanent."""
+        if self.cause.settled is not None:
+            self.code = self.cause.settled
+
+    def __str__(self) -> str:
+        """One line for an operator: phase, what was seen, what to do."""
+        return f"{self.phase}: {self.message}. {self.remedy}"
+
+
+class Stopped(BaseException):
+    """A stop signal arrived. The process has to die by `signum` and record nothing."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum

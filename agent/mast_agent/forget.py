@@ -1,0 +1,48 @@
+"""`mast-agent reset`: forgets what this host knows of its enrollment; the database keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mast_agent import causes, locks, published, record
+from mast_agent.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def run(state_directory: Path, runtime_directory: Path) -> Iterator[str]:
+    """Remove record and published status, yielding a line for each file that was there.
+
+    Raises Failure: 75 while an enroll holds the lock, 77 when a file may not be removed.
+    """
+    if runtime_directory.is_dir():
+        with locks.host_lock(runtime_directory):
+            yield from _remove(state_directory, runtime_directory)
+    else:
+        yield from _remove(state_directory, runtime_directory)
+
+
+def _remove(state_directory: Path, runtime_directory: Path) -> Iterator[str]:
+    files = (
+        state_directory / record.FILE_NAME,
+        state_directory / f"{record.FILE_NAME}.unusable",
+        runtime_directory / published.FILE_NAME,
+    )
+    removed = 0
+    for path in files:
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            continue
+        except OSError as error:
+            raise Failure(
+                causes.RESET_DENIED, f"{path} cannot be removed: {error.strerror}"
+            ) from error
+        removed += 1
+        yield f"removed {path}"
+    if not removed:
+        yield "nothing to forget"

@@ -1,0 +1,55 @@
+"""Everything that can be known before anything is waited for: settings, release, host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mast_agent import causes, ecto_url, host, release, settings
+from mast_agent.failure import Failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mast_agent.ecto_url import Target
+    from mast_agent.host import Host
+    from mast_agent.release import Release
+    from mast_agent.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is known before anything is waited for."""
+
+    release: Release
+    target: Target
+    host: Host
+    mast: dict[str, str]
+    state_directory: Path
+    runtime_directory: Path
+
+
+def make(config: Settings) -> Plan:
+    """Read settings, release and host.
+
+    Raises Failure: whatever `release`, `settings.check_mast` and `ecto_url` refuse (78), or a
+    runtime directory that cannot be made (77).
+    """
+    found = release.read(config.mast_bin)
+    settings.check_mast(config.mast)
+    target = ecto_url.parse(config.mast)
+    try:
+        config.runtime_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            causes.RUNTIME_DENIED,
+            f"the directory {config.runtime_directory} cannot be made: {error.strerror}",
+        ) from error
+    return Plan(
+        release=found,
+        target=target,
+        host=host.identify(),
+        mast=dict(config.mast),
+        state_directory=config.state_directory,
+        runtime_directory=config.runtime_directory,
+    )

@@ -1,0 +1,55 @@
+"""`mast-agent check`: the phases up to migrations, once, read-only, with enroll's codes.
+
+For an operator before the first start, and for whoever builds an image. It waits for nothing and
+writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mast_agent import causes, database, ecto_url, migrations, release, settings, units
+from mast_agent.failure import Failure
+from mast_agent.session import open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mast_agent.deadline import Deadline
+    from mast_agent.ecto_url import Target
+    from mast_agent.settings import Settings
+    from mast_agent.snapshot import Snapshot
+
+
+def run(config: Settings, deadline: Deadline) -> Iterator[str]:
+    """Yield a line for each phase that is ready. Raises the Failure of the first that is not."""
+    found = release.read(config.mast_bin)
+    settings.check_mast(config.mast)
+    yield f"release: {found.executable}, version {found.version}"
+    if not found.has_bootstrap:
+        yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
+    yield from _unit()
+    target = ecto_url.parse(config.mast)
+    snapshot = asyncio.run(_look(target, deadline))
+    yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
+    migrations.require_complete(found.migrations, snapshot.applied, migrating=snapshot.migrating)
+    if snapshot.servers is None:
+        raise Failure(
+            causes.SCHEMA_INCOMPLETE, "all migrations are applied, but there is no table servers"
+        )
+    yield f"migrations: {migrations.progress(found.migrations, snapshot.applied)} applied"
+
+
+async def _look(target: Target, deadline: Deadline) -> Snapshot:
+    async with open_session(target, deadline) as session:
+        return await database.look(session)
+
+
+def _unit() -> Iterator[str]:
+    """Explain what systemd could not set up, if the unit has failed so."""
+    unit = units.ask("mast-agent.service").get("mast-agent.service")
+    if unit is not None and unit.active_state == "failed":
+        setup = units.SETUP_FAILURES.get(unit.exit_status)
+        if setup is not None:
+            yield f"unit: warning: {unit.exit_status}/{setup[0]}: {setup[1]}"

@@ -1,0 +1,95 @@
+"""The record of a finished enrollment: a cache, which only saves work and is never believed.
+
+It binds the row's id to this machine and to this database. On another machine (a clone) or for
+another database it says nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mast_agent import storage
+from mast_agent.snapshot import Identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "enrollment.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Which row this machine had, in which database, and since when (UTC, ISO 8601)."""
+
+    server_id: str
+    server_name: str
+    machine: str | None
+    database: Identity
+    enrolled_at: str
+
+    def is_about(self, machine: str | None, database: Identity) -> bool:
+        """Tell whether it was written on this machine, about this database."""
+        return (
+            machine is not None
+            and self.machine == machine
+            and self.database.system_identifier is not None
+            and self.database == database
+        )
+
+
+def now() -> str:
+    """Return the time, UTC, in ISO 8601."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def load(directory: Path) -> Record | None:
+    """Return the record in `directory`, None when there is none.
+
+    Raises storage.UnusableError for one that is damaged, foreign or of a later version, and
+    OSError for one that cannot be read.
+    """
+    document = storage.read(directory / FILE_NAME)
+    return None if document is None else _parse(document)
+
+
+def save(directory: Path, record: Record) -> None:
+    """Write it durably, readable for its owner alone. Raises OSError."""
+    document = {
+        "version": VERSION,
+        "server": {"id": record.server_id, "name": record.server_name},
+        "machine": record.machine,
+        "database": {
+            "system_identifier": record.database.system_identifier,
+            "name": record.database.name,
+        },
+        "enrolled_at": record.enrolled_at,
+    }
+    storage.write(directory / FILE_NAME, document, mode=0o600, durable=True)
+
+
+def _parse(document: dict[str, Any]) -> Record:
+    if document.get("version") != VERSION:
+        raise storage.UnusableError("of another version")
+    try:
+        record = Record(
+            server_id=document["server"]["id"],
+            server_name=document["server"]["name"],
+            machine=document["machine"],
+            database=Identity(
+                system_identifier=document["database"]["system_identifier"],
+                name=document["database"]["name"],
+            ),
+            enrolled_at=document["enrolled_at"],
+        )
+    except (KeyError, TypeError) as error:
+        raise storage.UnusableError("incomplete") from error
+    texts = (record.server_id, record.server_name, record.database.name, record.enrolled_at)
+    optional = (record.machine, record.database.system_identifier)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        isinstance(text, str | None) for text in optional
+    ):
+        raise storage.UnusableError("of the wrong types")
+    return record

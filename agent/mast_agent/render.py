@@ -1,0 +1,158 @@
+"""What a status looks like: text for an operator, JSON for a program (docs/reference.md)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mast_agent import __version__
+from mast_agent.redact import escape
+
+if TYPE_CHECKING:
+    from mast_agent.failure import Failure
+    from mast_agent.status import Status
+    from mast_agent.units import Unit
+
+JSON_VERSION = 1
+
+
+def document(status: Status) -> dict[str, Any]:
+    """Return the JSON document of `mast-agent status --json`."""
+    facts, verdict = status.facts, status.verdict
+    last = facts.published
+    return {
+        "version": JSON_VERSION,
+        "agent_version": __version__,
+        "verdict": verdict.state.word,
+        "code": verdict.state.code,
+        "summary": verdict.summary,
+        "remedy": verdict.remedy or None,
+        "phase": last.phase if last else None,
+        "since": last.since if last else None,
+        "updated_at": last.updated_at if last else None,
+        "attempts": last.attempts if last else None,
+        "next_retry_at": last.next_retry_at if last else None,
+        "error": asdict(last.error) if last and last.error else None,
+        "server": _server(status),
+        "database": {
+            "asked": status.settings_failure is None,
+            "reachable": facts.looked,
+            "error": _failure(status.settings_failure or facts.failure),
+        },
+        "migrations": asdict(status.migrations)
+        if status.migrations
+        else (last.migrations if last else None),
+        "release": {
+            "path": str(status.release.executable) if status.release else None,
+            "version": status.release.version if status.release else None,
+            "has_bootstrap": status.release.has_bootstrap if status.release else None,
+            "error": _failure(status.release_failure),
+        },
+        "units": {
+            "mast-agent.service": _unit(facts.agent_unit),
+            "mast.service": _unit(status.mast_unit),
+        },
+        "record": {
+            "state": status.record_state,
+            "server_id": facts.record.server_id if facts.record else None,
+            "enrolled_at": facts.record.enrolled_at if facts.record else None,
+        },
+    }
+
+
+def _server(status: Status) -> dict[str, str] | None:
+    facts = status.facts
+    if facts.server is not None:
+        return {"id": facts.server.id, "name": facts.server.name}
+    if facts.looked:
+        return None
+    if facts.published is not None and facts.published.server is not None:
+        return facts.published.server
+    if facts.record is not None:
+        return {"id": facts.record.server_id, "name": facts.record.server_name}
+    return None
+
+
+def _failure(failure: Failure | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    return {
+        "cause": failure.cause.slug,
+        "message": escape(failure.message),
+        "remedy": failure.remedy,
+        "code": int(failure.code),
+    }
+
+
+def _unit(unit: Unit | None) -> dict[str, Any] | None:
+    return asdict(unit) if unit else None
+
+
+def text(status: Status) -> str:
+    """Return the text of `mast-agent status`: the verdict first, then what it rests on."""
+    facts, verdict = status.facts, status.verdict
+    last = facts.published
+    rows: list[tuple[str, str]] = []
+
+    def row(label: str, value: object) -> None:
+        if value not in (None, ""):
+            rows.append((label, str(value)))
+
+    row("remedy", verdict.remedy)
+    if last:
+        row("phase", last.phase)
+        row("since", last.since)
+        row("attempts", last.attempts or None)
+        row("next retry", last.next_retry_at)
+        if last.error:
+            row("last error", f"{last.error.message} ({last.error.cause}, exit {last.error.code})")
+    row("database", _database(status))
+    count = status.migrations or (last.migrations if last else None)
+    if count:
+        applied, total = (
+            (count["applied"], count["total"])
+            if isinstance(count, dict)
+            else (
+                count.applied,
+                count.total,
+            )
+        )
+        row("migrations", f"{applied} of {total} applied")
+    row("mast-agent", _unit_text(facts.agent_unit))
+    row("mast", _unit_text(status.mast_unit))
+    row("release", _release_text(status))
+    row("record", _record_text(status))
+    lines = [f"{verdict.state.word}: {verdict.summary}"]
+    lines += [f"  {label:<12}{value}" for label, value in rows]
+    return "\n".join(escape(line) for line in lines)
+
+
+def _database(status: Status) -> str:
+    failure = status.settings_failure or status.facts.failure
+    if failure is not None:
+        prefix = "not asked: " if status.settings_failure else ""
+        return f"{prefix}{failure.message} ({failure.cause.slug})"
+    return "reachable, and has this host" if status.facts.server else "reachable"
+
+
+def _unit_text(unit: Unit | None) -> str:
+    if unit is None:
+        return "unit: unknown (systemd does not answer)"
+    if unit.load_state != "loaded":
+        return f"unit: {unit.load_state}"
+    state = f"unit: {unit.active_state} ({unit.sub_state})"
+    return f"{state}, result {unit.result}, {unit.restarts} restarts" if unit.has_run else state
+
+
+def _release_text(status: Status) -> str:
+    if status.release is None:
+        failure = status.release_failure
+        return f"{failure.message} ({failure.cause.slug})" if failure else ""
+    bootstrap = "" if status.release.has_bootstrap else ", without Mast.Bootstrap"
+    return f"{status.release.executable}, version {status.release.version}{bootstrap}"
+
+
+def _record_text(status: Status) -> str:
+    if status.facts.record is None:
+        return status.record_state
+    return f"{status.facts.record.server_id}, of {status.facts.record.enrolled_at}"

@@ -1,0 +1,186 @@
+"""The one place that every phase reports to.
+
+A report goes to the log (journal or stderr), to systemd as STATUS=, and to the published status.
+One log line for each change of cause, not one for each attempt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mast_agent import published
+from mast_agent.events import Event
+from mast_agent.failure import Failure, Phase
+from mast_agent.published import Error, Published
+from mast_agent.record import now
+from mast_agent.redact import escape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mast_agent.migrations import Progress
+    from mast_agent.redact import Redactor
+    from mast_agent.snapshot import Server
+
+_NOTIFY_CHARACTERS = 400
+
+
+class Reporter:
+    """Follows one `enroll` from phase to phase."""
+
+    def __init__(self, runtime_directory: Path, redactor: Redactor) -> None:
+        self._directory = runtime_directory
+        self._redactor = redactor
+        self._log = structlog.get_logger()
+        self._phase = Phase.RELEASE
+        self._said: tuple[str, str] = ("", "")
+        self._since = now()
+        self._attempts = 0
+        self._error: Error | None = None
+        self._migrations: dict[str, int] | None = None
+        self._publish_failed = False
+
+    def event(self, kind: Event, message: str, **fields: object) -> None:
+        """Log one event in the current phase."""
+        self._log.msg(message, kind=kind, phase=str(self._phase), **fields)
+
+    def attempt(self, number: int) -> None:
+        """Note that attempt `number` begins."""
+        self._attempts = number
+
+    def enter(self, phase: Phase, message: str) -> None:
+        """Note that `phase` begins; `message` says what is being done."""
+        self._phase = phase
+        # A wait goes on being a wait while the next attempt looks again.
+        if self._error is None or phase is Phase.ENROLL:
+            self._notify(f"{phase}: {message}")
+            self._publish("running", message)
+
+    def progress(self, count: Progress) -> None:
+        """Note how far the migrations are."""
+        self._migrations = {"applied": count.applied, "total": count.total}
+
+    def waiting(self, failure: Failure, attempt: int, seconds: float) -> None:
+        """Note that attempt number `attempt` failed and the next comes in `seconds`."""
+        self._phase = failure.phase
+        said = (failure.cause.slug, failure.progress)
+        if said != self._said:
+            if said[0] != self._said[0]:
+                self._since = now()
+            self._said = said
+            self.event(
+                Event.WAITING,
+                f"waiting: {failure.message}. {failure.remedy}",
+                cause=failure.cause.slug,
+                attempt=attempt,
+            )
+        self._error = _error(failure)
+        self._attempts = attempt
+        self._notify(f"waiting: {failure}")
+        retry_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+        self._publish(
+            "waiting", failure.message, next_retry_at=retry_at.isoformat(timespec="seconds")
+        )
+
+    def enrolled(self, server: Server, *, already: bool, seconds: float) -> None:
+        """Note the end: the database confirms that `server` is this host."""
+        self._phase, self._error, self._since = Phase.VERIFY, None, now()
+        how = "already enrolled" if already else "enrolled"
+        message = f"{how}: server {server.name!r} ({server.id}), confirmed by the database"
+        self.event(
+            Event.ALREADY_ENROLLED if already else Event.ENROLLED,
+            message,
+            server_id=server.id,
+            duration=seconds,
+            attempt=self._attempts,
+        )
+        self._notify(message)
+        self._publish("enrolled", message, server={"id": server.id, "name": server.name})
+
+    def failed(self, failure: Failure) -> None:
+        """Note the end: this invocation gives up."""
+        self._phase = failure.phase
+        if failure.cause.slug != self._said[0]:
+            self._since = now()
+        self._error = _error(failure)
+        self.event(
+            Event.FAILED,
+            f"{failure.message}. {failure.remedy} [{failure.cause.slug}, exit {failure.code:d}]",
+            cause=failure.cause.slug,
+            attempt=self._attempts,
+        )
+        self._notify(f"failed: {failure}")
+        self._publish("failed", failure.message)
+
+    def stopped(self, signal_name: str) -> None:
+        """Note the end: a signal."""
+        self.event(Event.STOPPED, f"stopped by {signal_name}; nothing is recorded")
+        self._notify(f"stopped by {signal_name}")
+        self._publish("stopped", f"stopped by {signal_name}")
+
+    def _notify(self, text: str) -> None:
+        """Tell the service manager: sd_notify(3), STATUS=. It is kept after a oneshot's end."""
+        if "NOTIFY_SOCKET" not in os.environ:
+            return
+        from systemd import daemon  # noqa: PLC0415 - only under systemd
+
+        with contextlib.suppress(OSError):
+            daemon.notify(f"STATUS={self._clean(text)[:_NOTIFY_CHARACTERS]}")
+
+    def _publish(
+        self,
+        state: str,
+        message: str,
+        *,
+        next_retry_at: str | None = None,
+        server: dict[str, str] | None = None,
+    ) -> None:
+        document = Published(
+            state=state,
+            phase=str(self._phase),
+            message=self._clean(message),
+            since=self._since,
+            attempts=self._attempts,
+            next_retry_at=next_retry_at,
+            error=self._clean_error(),
+            server=server,
+            migrations=self._migrations,
+        )
+        try:
+            published.save(self._directory, document)
+        except OSError as error:
+            # Said once: an enrollment does not depend on being published.
+            if not self._publish_failed:
+                self._publish_failed = True
+                self.event(
+                    Event.RECORD_PROBLEM,
+                    f"the status cannot be published in {self._directory}: {error.strerror}",
+                )
+
+    def _clean_error(self) -> Error | None:
+        error = self._error
+        if error is None:
+            return None
+        return Error(
+            cause=error.cause,
+            message=self._clean(error.message),
+            remedy=self._clean(error.remedy),
+            code=error.code,
+        )
+
+    def _clean(self, text: str) -> str:
+        return escape(self._redactor.text(text))
+
+
+def _error(failure: Failure) -> Error:
+    return Error(
+        cause=failure.cause.slug,
+        message=failure.message,
+        remedy=failure.remedy,
+        code=int(failure.code),
+    )

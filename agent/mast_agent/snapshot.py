@@ -1,0 +1,36 @@
+"""What one look at Mast's database saw: plain values, which cost nothing to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which database this is: the cluster's pg_control_system() and the name in it."""
+
+    system_identifier: str | None
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A row of Mast's `servers`."""
+
+    id: str
+    name: str
+    host: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What one look saw.
+
+    `applied` is None where schema_migrations does not exist, `servers` where that table does
+    not. `migrating` says that a migration's lock is held.
+    """
+
+    identity: Identity
+    applied: frozenset[int] | None
+    migrating: bool
+    servers: tuple[Server, ...] | None

@@ -1,0 +1,169 @@
+"""Collects the facts behind `mast-agent status`, within a few seconds and without root.
+
+What cannot be read or reached is a fact too. What the facts amount to is `verdict`'s business,
+what they look like `render`'s. Imports neither tenacity nor structlog: operators wait for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mast_agent import ecto_url, host, published, record, release, storage, units
+from mast_agent.deadline import Deadline
+from mast_agent.failure import Failure
+from mast_agent.verdict import Facts, State, Verdict, judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mast_agent.ecto_url import Target
+    from mast_agent.migrations import Progress
+    from mast_agent.published import Published
+    from mast_agent.record import Record
+    from mast_agent.release import Release
+    from mast_agent.settings import Settings
+    from mast_agent.snapshot import Server, Snapshot
+    from mast_agent.units import Unit
+
+AGENT_UNIT = "mast-agent.service"
+MAST_UNIT = "mast.service"
+LOOK_SECONDS = 3.0
+"""How long the database is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The verdict and everything that `render` shows of it.
+
+    `settings_failure` says why the database was not asked; `record_state` is "present",
+    "absent", "unreadable" or "unusable".
+    """
+
+    verdict: Verdict
+    facts: Facts
+    settings_failure: Failure | None
+    release: Release | None
+    release_failure: Failure | None
+    migrations: Progress | None
+    mast_unit: Unit | None
+    record_state: str
+
+
+def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
+    """Learn what can be learned before `deadline`.
+
+    `settings_failure` is why the environment file could not be read, if it could not.
+    """
+    found_release, release_failure = _release(config)
+    last, last_readable = _published(config.runtime_directory)
+    recorded, record_state = _record(config.state_directory)
+    target = None
+    try:
+        target = ecto_url.parse(config.mast) if settings_failure is None else None
+    except Failure as refused:
+        settings_failure = refused
+    snapshot, failure = _look(target, deadline) if target is not None else (None, None)
+    server: Server | None = None
+    progress: Progress | None = None
+    if snapshot is not None:
+        server = _this_host(snapshot, recorded, last)
+        progress = _progress(snapshot, found_release)
+    found_units = units.ask(AGENT_UNIT, MAST_UNIT)
+    facts = Facts(
+        published=last,
+        published_readable=last_readable,
+        record=recorded,
+        record_readable=record_state != "unreadable",
+        agent_unit=found_units.get(AGENT_UNIT),
+        looked=snapshot is not None,
+        server=server,
+        failure=failure,
+    )
+    return Status(
+        verdict=judge(facts),
+        facts=facts,
+        settings_failure=settings_failure,
+        release=found_release,
+        release_failure=release_failure,
+        migrations=progress,
+        mast_unit=found_units.get(MAST_UNIT),
+        record_state=record_state,
+    )
+
+
+def _release(config: Settings) -> tuple[Release | None, Failure | None]:
+    try:
+        return release.read(config.mast_bin), None
+    except Failure as failure:
+        return None, failure
+
+
+def _published(directory: Path) -> tuple[Published | None, bool]:
+    try:
+        return published.load(directory), True
+    except storage.UnusableError:
+        return None, True
+    except OSError:
+        return None, False
+
+
+def _record(directory: Path) -> tuple[Record | None, str]:
+    try:
+        found = record.load(directory)
+    except storage.UnusableError:
+        return None, "unusable"
+    except OSError:
+        return None, "unreadable"
+    return found, "absent" if found is None else "present"
+
+
+def _look(target: Target, deadline: Deadline) -> tuple[Snapshot | None, Failure | None]:
+    """Ask the database once."""
+    from mast_agent import database  # noqa: PLC0415 - psycopg costs 0.2 s
+    from mast_agent.session import open_session  # noqa: PLC0415 - as above
+
+    async def ask() -> Snapshot:
+        async with open_session(target, deadline) as session:
+            return await database.look(session)
+
+    try:
+        return asyncio.run(ask()), None
+    except Failure as failure:
+        return None, failure
+
+
+def _this_host(
+    snapshot: Snapshot, recorded: Record | None, last: Published | None
+) -> Server | None:
+    from mast_agent import servers  # noqa: PLC0415 - only with a database
+
+    this_host = host.identify()
+    recorded_id = None
+    if recorded is not None:
+        if recorded.is_about(this_host.machine, snapshot.identity):
+            recorded_id = recorded.server_id
+    elif last is not None and last.server is not None:
+        # Without the right to read the record, what the last run published names the row.
+        recorded_id = last.server["id"]
+    return servers.known(snapshot.servers or (), recorded_id, this_host)
+
+
+def _progress(snapshot: Snapshot, found: Release | None) -> Progress | None:
+    from mast_agent import migrations  # noqa: PLC0415 - only with a database
+
+    return migrations.progress(found.migrations, snapshot.applied) if found else None
+
+
+def wait(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
+    """Return the first status that is final, or the last one when the deadline has come.
+
+    Pending is not final. Raises KeyboardInterrupt when the operator has enough of it.
+    """
+    while True:
+        status = collect(config, settings_failure, Deadline(deadline.within(LOOK_SECONDS) + 0.1))
+        if status.verdict.state is not State.PENDING or deadline.remaining() <= 0:
+            return status
+        time.sleep(deadline.within(1.0))

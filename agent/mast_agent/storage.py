@@ -1,0 +1,100 @@
+"""Small JSON files that are whole or absent, and are never trusted.
+
+Written to a temporary name, synced, renamed, and the directory synced: rename(2) and fsync(2).
+Read without following a link, without waiting for a FIFO, and within a size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 65536
+
+
+class UnusableError(Exception):
+    """There is something at that path which is not a document of ours."""
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in `path`, None when there is no such file.
+
+    Raises UnusableError when it is not a small regular file with a JSON object in it, and
+    OSError when it cannot be read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise UnusableError("a symbolic link") from error
+        raise
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UnusableError("not a regular file")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise UnusableError(f"larger than {MAX_BYTES} bytes")
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UnusableError("not JSON") from error
+    if not isinstance(document, dict):
+        raise UnusableError("not a JSON object")
+    return document
+
+
+def write(path: Path, document: dict[str, Any], *, mode: int, durable: bool) -> None:
+    """Replace the file at `path` by `document`.
+
+    `durable` waits until the disk has it. A file written by root belongs to the owner of its
+    directory, so that a run by hand does not lock the unit's user out. Raises OSError.
+    """
+    content = json.dumps(document, indent=1, ensure_ascii=True).encode() + b"\n"
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(temporary, flags, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                give_to_owner(fd, directory)
+                os.fchmod(fd, mode)
+                file.write(content)
+                file.flush()
+                if durable:
+                    os.fsync(fd)
+            temporary.rename(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        if durable:
+            os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def give_to_owner(fd: int, directory: int) -> None:
+    """Let root's file belong to the owner of the directory."""
+    if os.geteuid() == 0:
+        owner = os.fstat(directory)
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def set_aside(path: Path) -> Path | None:
+    """Move what is at `path` out of the way, and return where to; None if that failed."""
+    aside = path.with_name(f"{path.name}.unusable")
+    try:
+        path.rename(aside)
+    except OSError:
+        return None
+    return aside

@@ -1,0 +1,110 @@
+"""What systemd says of a unit, over D-Bus, or nothing at all.
+
+D-Bus is optional everywhere: it may be absent, refuse, or never answer (with dbus-daemon a client
+under DynamicUser= is refused: systemd issue 22737). pydbus stays behind this one function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+SECONDS = 1.0
+"""How long the whole question may take."""
+
+_MANAGER = "org.freedesktop.systemd1"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+
+#: Exit codes that are systemd's own, from systemd.exec(5): what it did not manage to set up.
+SETUP_FAILURES = {
+    200: ("CHDIR", "its WorkingDirectory= cannot be entered"),
+    203: ("EXEC", "its program cannot be executed: is the package complete?"),
+    217: ("USER", "its user does not exist: run systemd-sysusers"),
+    226: (
+        "NAMESPACE",
+        "its sandbox cannot be set up; without nesting, take the drop-in of docs/install/lxc.md",
+    ),
+    228: ("SECCOMP", "its system call filter cannot be applied"),
+    233: ("RUNTIME_DIRECTORY", "its runtime directory cannot be made"),
+    238: ("STATE_DIRECTORY", "its state directory cannot be made"),
+    243: (
+        "CREDENTIALS",
+        "its credentials cannot be loaded: does the file that LoadCredential= names exist?",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A unit's state, as org.freedesktop.systemd1(5) names it.
+
+    `result`, `exit_status`, `restarts` and `status_text` are those of services.
+    """
+
+    name: str
+    load_state: str
+    active_state: str
+    sub_state: str
+    result: str
+    exit_status: int
+    has_run: bool
+    restarts: int
+    status_text: str
+
+
+def ask(*names: str) -> dict[str, Unit]:
+    """Return the units that systemd answers for within SECONDS; empty when it does not.
+
+    A thread asks, because connecting to a bus that accepts and stays silent cannot be bounded.
+    """
+    found: dict[str, Unit] = {}
+
+    def question() -> None:
+        # GLib raises its own kinds, and none of them matters.
+        with contextlib.suppress(Exception):
+            _ask(names, found)
+
+    thread = threading.Thread(target=question, name="dbus", daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return dict(found)
+
+
+def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
+    from gi.repository import GLib  # noqa: PLC0415 - only when asked
+    from pydbus import SystemBus  # noqa: PLC0415 - it loads GLib and Gio
+
+    connection = SystemBus().con
+    milliseconds = round(SECONDS * 1000)
+
+    def call(path: str, interface: str, method: str, arguments: Any) -> Any:
+        answer = connection.call_sync(
+            _MANAGER, path, interface, method, arguments, None, 0, milliseconds, None
+        )
+        return answer.unpack()[0]
+
+    for name in names:
+        path = call(
+            "/org/freedesktop/systemd1",
+            "org.freedesktop.systemd1.Manager",
+            "LoadUnit",
+            GLib.Variant("(s)", (name,)),
+        )
+        properties: dict[str, Any] = {}
+        for interface in ("Unit", "Service"):
+            properties |= call(
+                path, _PROPERTIES, "GetAll", GLib.Variant("(s)", (f"{_MANAGER}.{interface}",))
+            )
+        found[name] = Unit(
+            name=name,
+            load_state=properties["LoadState"],
+            active_state=properties["ActiveState"],
+            sub_state=properties["SubState"],
+            result=properties["Result"],
+            exit_status=properties["ExecMainStatus"],
+            has_run=properties["ExecMainStartTimestamp"] > 0,
+            restarts=properties.get("NRestarts", 0),
+            status_text=properties.get("StatusText", ""),
+        )
