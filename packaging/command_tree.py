@@ -1,0 +1,100 @@
+"""The command line of mast-agent as plain data, for the man page and the completions.
+
+Only attributes that every click has had are used: typer brings its own copy of click since 0.26.
+How the data is printed is left to `manpage` and `completions`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# The help names the variables itself, since the agent and not click reads them.
+_VARIABLE = re.compile(r"\s*\[env: (\w+)\]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option: its spellings, what its value is called ("" for a flag), where else it is set."""
+
+    names: tuple[str, ...]
+    metavar: str
+    variable: str
+    help: str
+
+    @property
+    def is_path(self) -> bool:
+        """Whether files and directories complete its value."""
+        return self.metavar in {"PATH", "FILE", "DIR", "DIRECTORY"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command: its name, its help text in paragraphs, its options."""
+
+    name: str
+    paragraphs: tuple[str, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the help, without its full stop."""
+        return self.paragraphs[0].partition(". ")[0].removesuffix(".")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program(Command):
+    """The program itself, with its commands."""
+
+    commands: tuple[Command, ...]
+
+
+def read(name: str) -> Program:
+    """Return the command line of mast-agent, called `name`."""
+    import typer.main  # noqa: PLC0415 - what is built without it should not need it
+
+    from mast_agent.cli import app  # noqa: PLC0415
+
+    return walk(typer.main.get_command(app), name)
+
+
+def walk(group: Any, name: str) -> Program:
+    """Return a click group as data."""
+    return Program(
+        name=name,
+        paragraphs=(*_paragraphs(group.help), *_paragraphs(group.epilog)),
+        options=_options(group),
+        commands=tuple(
+            Command(name=each, paragraphs=_paragraphs(command.help), options=_options(command))
+            for each, command in group.commands.items()
+            if not command.hidden
+        ),
+    )
+
+
+def _options(command: Any) -> tuple[Option, ...]:
+    found = [
+        Option(
+            names=tuple(sorted((*each.opts, *each.secondary_opts), key=len)),
+            metavar="" if each.is_flag else each.metavar or str(each.type.name).upper(),
+            variable=_variable(each.help),
+            help=_VARIABLE.sub("", each.help or ""),
+        )
+        for each in command.params
+        if each.param_type_name == "option" and not each.hidden
+    ]
+    found.append(Option(names=("-h", "--help"), metavar="", variable="", help="Show help and exit."))
+    return tuple(found)
+
+
+def _variable(text: str | None) -> str:
+    """Return the variable that the help of an option names, "" when it names none."""
+    found = _VARIABLE.search(text or "")
+    return found[1] if found else ""
+
+
+def _paragraphs(text: str | None) -> tuple[str, ...]:
+    """Split a help text at its empty lines; \\b and \\f are click's marks for the layout."""
+    clean = (text or "").partition("\f")[0].replace("\b", "")
+    return tuple(" ".join(part.split()) for part in clean.split("\n\n") if part.strip())
