@@ -52,7 +52,10 @@ fi
 echo "reference release: building $dest"
 rm -rf "$stamp" "$dest.new"
 cd "$source"
-mix release --quiet --overwrite --path "$dest.new"
+if ! mix release --overwrite --path "$dest.new" >"$work/mix/log" 2>&1; then
+    cat "$work/mix/log" >&2
+    exit 1
+fi
 rm -rf "$dest"
 mv "$dest.new" "$dest"
 echo "$now" >"$stamp"

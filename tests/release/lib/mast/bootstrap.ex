@@ -35,7 +35,7 @@ defmodule Mast.Bootstrap do
   end
 
   defp run(:raise), do: raise("self-enrollment failed on purpose")
-  defp run(:halt), do: :erlang.halt('self-enrollment crashed on purpose')
+  defp run(:halt), do: :erlang.halt(~c"self-enrollment crashed on purpose")
 
   defp enroll(connection) do
     name = Switches.hostname()

@@ -4,7 +4,7 @@ defmodule Mast.Repo do
   failed attempt meanwhile says its cause as a JSON line on stdout, and the exception at the end says none.
   """
 
-  alias Mast.Repo.{Connection, URL}
+  alias Mast.Repo.{Connection, URL, Wire}
 
   @patience 6_000
   @backoff 700..1_300
@@ -18,7 +18,7 @@ defmodule Mast.Repo do
   end
 
   @doc "Opens a connection for the time of `fun`."
-  @spec connected!((Connection.t() -> result)) :: result when result: var
+  @spec connected!((Wire.t() -> result)) :: result when result: var
   def connected!(fun) do
     connection = open!()
 
@@ -29,7 +29,7 @@ defmodule Mast.Repo do
     end
   end
 
-  @spec open!() :: Connection.t()
+  @spec open!() :: Wire.t()
   defp open!, do: retry(options(), now() + @patience)
 
   defp retry(options, deadline) do
