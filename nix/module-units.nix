@@ -1,0 +1,163 @@
+# What services.mast turns into: the database, mast.service, what NixOS adds to the agent's own
+# unit, and the commands on the PATH.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.mast;
+  local = cfg.database.createLocally;
+
+  # toString, because interpolating a path would copy the secrets into the store.
+  environmentFile = toString cfg.environmentFile;
+  hasEnvironmentFile = cfg.environmentFile != null;
+
+  # Made by preStart, read by systemd before the server starts and for `mast remote`.
+  cookieFile = "/run/mast/cookie.env";
+
+  launch = lib.getExe (pkgs.callPackage ./launcher.nix { mast = cfg.package; });
+
+  # `remote` and `rpc` work on this machine and from nowhere else: the node is on the loopback, and
+  # so are epmd and the port that it hands out. The release shows its cookie in its arguments, to
+  # every user of the machine; settings.RELEASE_DISTRIBUTION = "none" closes that door.
+  distribution = {
+    RELEASE_DISTRIBUTION = "sname";
+    RELEASE_NODE = "mast@localhost";
+    ERL_EPMD_ADDRESS = "127.0.0.1";
+    ERL_AFLAGS = "-kernel inet_dist_use_interface {127,0,0,1}";
+    RELEASE_TMP = "/run/mast";
+  };
+
+  # For root: bin/mast as the service's user, with what the service has, in a unit of its own, so
+  # that it works while mast.service is down and needs no secrets in root's shell.
+  command = pkgs.writeShellApplication {
+    name = "mast";
+    runtimeInputs = [
+      config.systemd.package
+      pkgs.coreutils
+    ];
+    text = ''
+      if [ "$(id -u)" != 0 ]; then
+        echo "mast: it runs with the service's secrets, so only root may: sudo mast $*" >&2
+        exit 77
+      fi
+      stdio=--pipe
+      if [ -t 0 ] && [ -t 1 ]; then
+        stdio=--pty
+      fi
+      exec systemd-run --quiet --collect --wait --service-type=exec "$stdio" \
+        ${
+          lib.concatMapStringsSep " \\\n  " lib.escapeShellArg (
+            [
+              "--property=User=mast"
+              "--property=DynamicUser=yes"
+              "--property=UMask=0077"
+              "--property=LimitCORE=0"
+            ]
+            ++ lib.mapAttrsToList (name: value: "--setenv=${name}=${value}") (
+              distribution // cfg.environment
+            )
+            ++ lib.optional hasEnvironmentFile "--property=EnvironmentFile=${environmentFile}"
+            ++ [ "--property=EnvironmentFile=-${cookieFile}" ]
+          )
+        } \
+        -- ${launch} "$@"
+    '';
+    meta.description = "Runs Mast's release as its service does";
+  };
+in
+{
+  config = lib.mkIf cfg.enable {
+    services.postgresql = lib.mkIf local {
+      enable = true;
+      ensureDatabases = [ "mast" ];
+      ensureUsers = [
+        {
+          name = "mast";
+          ensureDBOwnership = true;
+        }
+      ];
+    };
+
+    networking.firewall.allowedTCPPorts = lib.optional cfg.openFirewall cfg.port;
+
+    environment.systemPackages = [ command ] ++ lib.optional cfg.selfManage cfg.agentPackage;
+
+    systemd.services.mast = {
+      description = "Mast, a dashboard for a small fleet of servers";
+      documentation = [ "https://github.com/pachev/mast" ];
+      wantedBy = [ "multi-user.target" ];
+      # The target, which also stands for the roles and databases that postgresql-setup makes.
+      requires = lib.optional local "postgresql.target";
+      wants = lib.optional (!local) "network-online.target";
+      after = [
+        "network.target"
+        (if local then "postgresql.target" else "network-online.target")
+      ];
+
+      environment = distribution // cfg.environment // { PHX_SERVER = "true"; };
+
+      # Migrates, so that Mast never runs on an old schema; the cookie is new with every start.
+      preStart = ''
+        umask 077
+        RELEASE_COOKIE=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+        printf 'RELEASE_COOKIE=%s\n' "$RELEASE_COOKIE" >"$RUNTIME_DIRECTORY/cookie.env"
+        export RELEASE_COOKIE
+        exec ${lib.getExe cfg.package} eval 'Mast.Release.migrate()'
+      '';
+
+      serviceConfig = {
+        Type = "exec";
+        ExecStart = "${lib.getExe cfg.package} start";
+        EnvironmentFile = lib.optional hasEnvironmentFile environmentFile ++ [ "-${cookieFile}" ];
+
+        # The migrations of a large database take their time.
+        TimeoutStartSec = "15min";
+        Restart = "on-failure";
+        RestartSec = "10s";
+        KillMode = "mixed";
+        TimeoutStopSec = "30s";
+
+        User = "mast";
+        DynamicUser = true;
+        UMask = "0077";
+        RuntimeDirectory = "mast";
+        RuntimeDirectoryMode = "0700";
+        WorkingDirectory = "/run/mast";
+        LimitNOFILE = 65536;
+        LimitCORE = 0;
+      }
+      // import ./sandbox.nix;
+    };
+
+    # The unit comes with the package, so that there is one to read; here is what differs.
+    systemd.packages = lib.optional cfg.selfManage cfg.agentPackage;
+    systemd.services.mast-agent = lib.mkIf cfg.selfManage {
+      # Not by multi-user.target: neither the boot nor a switch to a new configuration waits.
+      wantedBy = [ "mast.service" ];
+      restartIfChanged = false;
+
+      environment = cfg.environment // {
+        MAST_BIN = lib.getExe cfg.package;
+        # A copy that systemd makes readable for the agent alone.
+        MAST_AGENT_ENV_FILE = "%d/mast.env";
+      };
+
+      serviceConfig = {
+        DynamicUser = true;
+        LoadCredential = lib.optional hasEnvironmentFile "mast.env:${environmentFile}";
+      }
+      # As systemd/socket.conf: where the database is a socket, the agent needs no network.
+      // lib.optionalAttrs local {
+        PrivateNetwork = true;
+        IPAddressDeny = "any";
+        RestrictAddressFamilies = [
+          ""
+          "AF_UNIX"
+        ];
+      };
+    };
+  };
+}

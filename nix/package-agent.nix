@@ -1,0 +1,89 @@
+# mast-agent, with its unit, the journal's catalog, the man page and the completions. The unit is
+# the one of systemd/, which Debian's package takes as well; the NixOS module adds to it.
+{
+  lib,
+  python3Packages,
+  installShellFiles,
+}:
+let
+  root = ../.;
+  versionOfSource = builtins.match ".*__version__ = \"([^\"]+)\".*" (
+    builtins.readFile (root + "/agent/mast_agent/__init__.py")
+  );
+  version =
+    if versionOfSource == null then
+      throw "mast-agent: agent/mast_agent/__init__.py states no __version__"
+    else
+      lib.head versionOfSource;
+in
+python3Packages.buildPythonApplication {
+  pname = "mast-agent";
+  inherit version;
+  pyproject = true;
+  strictDeps = true;
+  __structuredAttrs = true;
+
+  # Only what the build reads, so that a change of the documentation rebuilds nothing.
+  src = lib.fileset.toSource {
+    inherit root;
+    fileset = lib.fileset.unions [
+      (root + "/LICENSE")
+      (root + "/README.md")
+      (root + "/pyproject.toml")
+      (root + "/agent")
+      (root + "/packaging")
+      (root + "/systemd")
+      (root + "/tests/conftest.py")
+      (root + "/tests/unit")
+    ];
+  };
+
+  build-system = [ python3Packages.setuptools ];
+
+  dependencies = with python3Packages; [
+    psycopg
+    pydbus
+    pygobject3
+    structlog
+    systemd-python
+    tenacity
+    typer
+  ];
+
+  nativeBuildInputs = [ installShellFiles ];
+
+  nativeCheckInputs = with python3Packages; [
+    hypothesis
+    pytestCheckHook
+  ];
+  enabledTestPaths = [ "tests/unit" ];
+
+  postInstall = ''
+    units=$out/lib/systemd/system
+    install -Dm644 -t "$units" systemd/mast-agent.service
+    substituteInPlace "$units/mast-agent.service" \
+      --replace-fail /usr/bin/mast-agent "$out/bin/mast-agent"
+    # NixOS has a systemd that knows both of its directives.
+    install -Dm644 -t "$units/mast-agent.service.d" systemd/growing-delays.conf
+    install -Dm644 -t "$out/lib/systemd/catalog" systemd/mast-agent.catalog
+
+    # Made from the command line's own help.
+    export PYTHONPATH=agent:packaging:$PYTHONPATH
+    python packaging/manpage.py ${version} >mast-agent.1
+    installManPage mast-agent.1
+    for shell in bash zsh fish; do
+      python packaging/completions.py $shell >mast-agent.$shell
+    done
+    installShellCompletion --cmd mast-agent mast-agent.{bash,zsh,fish}
+  '';
+
+  meta = {
+    description = "Makes the machine that runs Mast its own first managed server";
+    homepage = "https://github.com/pachev/mast";
+    license = lib.licenses.mit;
+    sourceProvenance = [ lib.sourceTypes.fromSource ];
+    maintainers = [ ];
+    platforms = lib.platforms.linux;
+    mainProgram = "mast-agent";
+  };
+}

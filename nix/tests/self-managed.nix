@@ -1,0 +1,54 @@
+# A self-managed Mast with its own database: enrolled by the first boot, once and for all.
+{
+  name = "mast-self-managed";
+
+  nodes.machine = {
+    services.mast = {
+      enable = true;
+      selfManage = true;
+    };
+  };
+
+  testScript = ''
+    def servers():
+        return machine.succeed(
+            "sudo -u postgres psql -tA mast -c 'SELECT count(*) FROM servers'"
+        ).strip()
+
+    def verdict():
+        return machine.succeed("mast-agent status --wait --timeout 120").splitlines()[0]
+
+    with subtest("the first boot enrolls"):
+        machine.wait_for_unit("multi-user.target")
+        machine.wait_for_open_port(4000)
+        machine.succeed("curl -sf -o /dev/null http://localhost:4000/")
+        machine.wait_for_unit("mast-agent.service")
+        machine.log(verdict())
+        assert servers() == "1"
+        machine.succeed(
+            "sudo -u postgres psql -tA mast -c 'SELECT name FROM servers' | grep -x machine"
+        )
+
+    with subtest("a restart of both units keeps the one row"):
+        machine.succeed("systemctl restart mast.service mast-agent.service")
+        machine.wait_for_unit("mast-agent.service")
+        assert servers() == "1"
+
+    with subtest("so does a reboot"):
+        machine.shutdown()
+        machine.start()
+        machine.wait_for_unit("mast-agent.service")
+        assert servers() == "1"
+
+    with subtest("root can look into the running release, and nobody else"):
+        machine.wait_for_open_port(4000)
+        out = machine.succeed("mast rpc 'IO.puts(Node.self())'")
+        assert "mast@localhost" in out, out
+        machine.succeed("mast eval 'IO.puts(:ok)' | grep -x ok")
+        machine.fail("sudo -u nobody mast eval ':ok'")
+
+    with subtest("no secret is in the units"):
+        shown = machine.succeed("systemctl show mast.service mast-agent.service")
+        assert "SECRET_KEY_BASE" not in shown and "MAST_VAULT_KEY" not in shown
+  '';
+}
