@@ -1,8 +1,9 @@
 """Broken copies of the built reference release, as a packager or an operator would leave them.
 
-A copy shares its files with the original by hard links, so that making one costs next to nothing; only what a
-variant alters is a file of its own. Building the release is build.sh's job. What a release *does* wrongly when
-asked is a matter of environment variables, listed in the README, and needs no copy.
+A copy shares its files with the original by hard links, so that making one costs next to nothing;
+only what a variant alters is a file of its own. Building the release is build.sh's job. What a
+release *does* wrongly when asked is a matter of environment variables, listed in the README, and
+needs no copy.
 """
 
 import os
@@ -15,7 +16,8 @@ from pathlib import Path
 def _without_bootstrap(root: Path) -> None:
     """Take `Mast.Bootstrap` away, as in the Mast of today.
 
-    `start` loads every module that its boot file names, so it also has to be told to load modules on demand.
+    `start` loads every module that its boot file names, so it also has to be told to load modules
+    on demand.
     """
     (application,) = root.glob("lib/mast-*/ebin")
     (application / "Elixir.Mast.Bootstrap.beam").unlink()
@@ -44,14 +46,14 @@ _ALTERATIONS: Mapping[str, Callable[[Path], None]] = {
 
 
 def make_variant(source: Path, destination: Path, *names: str) -> Path:
-    """Copy the release at `source` to `destination`, altered as `names` say, and return `destination`.
+    """Copy the release at `source` to `destination`, altered as `names` say; return `destination`.
 
-    Names are `no-bootstrap`, `no-cookie` and `read-only`, in any combination. Raises ValueError for any other,
-    and FileExistsError when `destination` exists.
+    Names are `no-bootstrap`, `no-cookie` and `read-only`, in any combination. Raises ValueError for
+    any other, and FileExistsError when `destination` exists.
     """
     if unknown := set(names) - set(_ALTERATIONS):
         raise ValueError(f"no such variant: {', '.join(sorted(unknown))}")
-    # A mode belongs to the file, not to its name: with hard links the original would become read-only too.
+    # A mode belongs to the file, not to its name: hard links would make the original read-only too.
     copy = shutil.copy2 if "read-only" in names else _link_or_copy
     shutil.copytree(source, destination, copy_function=copy, symlinks=True)
     for name, alter in _ALTERATIONS.items():
