@@ -1,0 +1,54 @@
+# make demo   watch the agent enroll a real Mast, on a throwaway PostgreSQL
+# make test   run all tests
+# make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
+# make lint   ruff, mypy, shellcheck
+#
+# The first two set up what they need: Debian packages by apt (root, or sudo), Python packages by
+# pip into .venv, the reference release of Mast into build/.
+
+SHELL = /bin/bash
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test lint clean packages-demo packages-test
+
+help:
+	@sed -n 's/^# \?//;1,/^$$/p' Makefile
+
+demo: packages-demo $(VENV)/runtime
+	@scripts/demo
+
+test: packages-test $(VENV)/dev lint
+	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev
+	$(VENV)/bin/ruff check --quiet
+	$(VENV)/bin/ruff format --check --quiet
+	$(VENV)/bin/mypy --no-error-summary
+	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
+
+packages-demo:
+	@scripts/apt-packages demo
+
+packages-test:
+	@scripts/apt-packages test
+
+# Debian's interpreter and its site packages: pydbus, PyGObject and systemd-python are there.
+$(VENV)/bin/python:
+	/usr/bin/python3 -m venv --system-site-packages $(VENV)
+
+$(VENV)/runtime: pyproject.toml | $(VENV)/bin/python
+	@echo "Python packages: installing the agent and its dependencies into $(VENV)"
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --editable .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml | $(VENV)/bin/python
+	@echo "Python packages: installing the agent and the tests' tools into $(VENV)"
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --editable '.[dev]'
+	@touch $@ $(VENV)/runtime
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+include packaging/package.mk

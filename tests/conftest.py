@@ -1,0 +1,137 @@
+"""Fixtures of all tiers: a PostgreSQL server, the reference release, databases, an agent."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import releases
+from support.agent import SECRET_KEY_BASE, VAULT_KEY, Agent
+from support.postgres import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_numbers = itertools.count(1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, loudly, what needs root elsewhere; in CI a skip would hide that nothing was tested."""
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        reason = "needs root (sudo make test)"
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}, and CI has to run it", pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory that the user postgres may enter, unlike pytest's own; short, for sockets."""
+    directory = Path(tempfile.mkdtemp(prefix="mast-agent-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(scratch: Path) -> Cluster:
+    """A stopped cluster that is only copied."""
+    cluster = Cluster(scratch / "template")
+    cluster.initdb()
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(template: Cluster, scratch: Path) -> Iterator[Cluster]:
+    """The server that most tests share; a test that changes its settings takes `own_cluster`."""
+    shared = template.copy_to(scratch / "shared")
+    shared.start()
+    shared.create_role("mast")
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def own_cluster(template: Cluster, scratch: Path) -> Iterator[Cluster]:
+    """A server for one test, not started; it has no role and no database yet."""
+    own = template.copy_to(scratch / f"own{next(_numbers)}")
+    yield own
+    own.stop()
+    shutil.rmtree(own.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The root of the reference release."""
+    return releases.build_reference()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(cluster: Cluster, reference: Path) -> str:
+    """The name of a database that the reference release has migrated, for copying."""
+    name = "migrated_template"
+    cluster.sql(f"CREATE DATABASE {name} OWNER mast")
+    migrate(reference, cluster.url(name))
+    return name
+
+
+def migrate(reference: Path, url: str) -> None:
+    """Run the release's migrations in the database at `url`."""
+    import subprocess  # noqa: PLC0415 - not for the unit tests' eyes
+
+    subprocess.run(
+        [reference / "bin" / "mast", "eval", "Mast.Release.migrate()"],
+        env={
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": url,
+            "SECRET_KEY_BASE": SECRET_KEY_BASE,
+            "MAST_VAULT_KEY": VAULT_KEY,
+            "RELEASE_DISTRIBUTION": "none",
+        },
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[str]:
+    """The name of an empty database, owned by the role mast."""
+    name = f"mast_{next(_numbers)}"
+    cluster.sql(f"CREATE DATABASE {name} OWNER mast")
+    yield name
+    cluster.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(cluster: Cluster, migrated_template: str) -> Iterator[str]:
+    """The name of a migrated database, owned by the role mast, with no server enrolled."""
+    name = f"mast_{next(_numbers)}"
+    cluster.sql(f"CREATE DATABASE {name} OWNER mast TEMPLATE {migrated_template}")
+    yield name
+    cluster.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def agent(tmp_path: Path, cluster: Cluster, database: str, reference: Path) -> Agent:
+    """The agent, with the reference release and a migrated database."""
+    return Agent(tmp_path / "agent", mast_bin=reference / "bin" / "mast", url=cluster.url(database))
+
+
+@pytest.fixture
+def scripted_agent(
+    tmp_path: Path, cluster: Cluster, database: str, reference: Path
+) -> Callable[[str], Agent]:
+    """Make an agent whose release is a shell script (see support.releases.scripted)."""
+
+    def make(script: str) -> Agent:
+        root = tmp_path / f"scripted{next(_numbers)}"
+        executable = releases.scripted(root, script, reference)
+        return Agent(tmp_path / "agent", mast_bin=executable, url=cluster.url(database))
+
+    return make

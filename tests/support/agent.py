@@ -1,0 +1,136 @@
+"""The agent as its users meet it: the command line, run as a process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_T = TypeVar("_T")
+
+SECRET_KEY_BASE = "secret-key-base-canary-" + "k" * 64
+VAULT_KEY = base64.b64encode(b"vault-key-canary-of-32-bytes-xyz").decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How one command ended. `code` is negative for a signal; `seconds` is wall time."""
+
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """Everything, for a failed assertion."""
+        return f"exit {self.code} after {self.seconds:.1f} s\n{self.stdout}\n{self.stderr}"
+
+
+class Agent:
+    """`mast-agent` with directories of its own and nothing of the caller's environment."""
+
+    def __init__(self, directory: Path, *, mast_bin: Path | str, url: str) -> None:
+        self.state = directory / "state"
+        self.runtime = directory / "run"
+        self.evals = directory / "evals"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": url,
+            "SECRET_KEY_BASE": SECRET_KEY_BASE,
+            "MAST_VAULT_KEY": VAULT_KEY,
+            "MAST_BIN": str(mast_bin),
+            "STATE_DIRECTORY": str(self.state),
+            "RUNTIME_DIRECTORY": str(self.runtime),
+            # No system bus: what systemd says of this machine is not the test's business.
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory}/no-bus",
+            "MAST_REFERENCE_EVAL_LOG": str(self.evals),
+        }
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start the command; the caller reaps it (see `finish`)."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mast_agent", *arguments],
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+
+    def finish(self, process: subprocess.Popen[str], seconds: float = 90) -> Result:
+        """Wait for a started command, and kill its group when it takes too long."""
+        begin = time.monotonic()
+        try:
+            stdout, stderr = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            stdout, stderr = process.communicate()
+            raise AssertionError(f"still running after {seconds} s\n{stdout}\n{stderr}") from None
+        return Result(
+            code=process.returncode,
+            stdout=stdout,
+            stderr=stderr,
+            seconds=time.monotonic() - begin,
+        )
+
+    def run(self, *arguments: str, seconds: float = 90, **environment: str) -> Result:
+        """Run the command to its end."""
+        return self.finish(self.start(*arguments, **environment), seconds)
+
+    def enroll(self, timeout: float = 30, *arguments: str, **environment: str) -> Result:
+        """`mast-agent enroll --timeout …`."""
+        return self.run("enroll", "--timeout", str(timeout), *arguments, **environment)
+
+    def status(self, **environment: str) -> dict[str, Any]:
+        """`mast-agent status --json`; its exit code has to be the document's."""
+        result = self.run("status", "--json", **environment)
+        document: dict[str, Any] = json.loads(result.stdout)
+        assert result.code == document["code"], result
+        return document
+
+    def published(self) -> dict[str, Any]:
+        """Return the status that the last `enroll` published."""
+        document: dict[str, Any] = json.loads((self.runtime / "status.json").read_text())
+        return document
+
+    def record(self) -> dict[str, Any]:
+        """Return the record."""
+        document: dict[str, Any] = json.loads((self.state / "enrollment.json").read_text())
+        return document
+
+    def eval_count(self) -> int:
+        """Return how often `self_enroll!` was started."""
+        return len(self.evals.read_text().splitlines()) if self.evals.exists() else 0
+
+    def wait_published(
+        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 20
+    ) -> dict[str, Any]:
+        """Wait until the published status is as `wanted`, and return it."""
+
+        def look() -> dict[str, Any] | None:
+            try:
+                document = self.published()
+            except FileNotFoundError:
+                return None
+            return document if wanted(document) else None
+
+        return wait_for(look, seconds)
+
+
+def wait_for(look: Callable[[], _T | None], seconds: float = 20) -> _T:
+    """Return the first true value of `look`, which is asked 20 times a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := look():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"it did not happen within {seconds} s")

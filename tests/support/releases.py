@@ -1,0 +1,52 @@
+"""Releases for the tests: the reference Mast, and shell scripts in the layout of one.
+
+The reference (tests/release) is a real OTP release. Where a test is about a child that misbehaves
+in a way that no BEAM does on demand, a script stands in its place, started as a real process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+VERSION = "0.5.0"
+
+
+def build_reference() -> Path:
+    """Build the reference release unless it is up to date, and return its root."""
+    destination = ROOT / "build" / "release"
+    subprocess.run(
+        [ROOT / "tests" / "release" / "build.sh", destination],
+        check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return destination
+
+
+def variant(name: str, source: Path, destination: Path) -> Path:
+    """Make the variant `name` of the release at `source`, and return its root."""
+    subprocess.run(
+        [ROOT / "tests" / "release" / "variant.sh", name, source, destination],
+        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return destination
+
+
+def scripted(directory: Path, script: str, reference: Path) -> Path:
+    """Make a release whose bin/mast is the shell script, and return the path of that.
+
+    Its migrations are those of the release at `reference`, so that a database which that has
+    migrated is ready for it.
+    """
+    application = directory / "lib" / f"mast-{VERSION}"
+    (application / "priv" / "repo").mkdir(parents=True)
+    (migrations,) = reference.glob("lib/mast-*/priv/repo/migrations")
+    (application / "priv" / "repo" / "migrations").symlink_to(migrations)
+    (directory / "releases").mkdir()
+    (directory / "releases" / "start_erl.data").write_text(f"13.1 {VERSION}")
+    (directory / "releases" / "COOKIE").write_text("cookie-canary")
+    executable = directory / "bin" / "mast"
+    executable.parent.mkdir()
+    executable.write_text(f"#!/bin/sh\n{script}\n")
+    executable.chmod(0o755)
+    return executable
