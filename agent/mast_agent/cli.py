@@ -55,7 +55,12 @@ def _flag(flag: str, text: str) -> Any:
     return typer.Option(False, flag, help=text)  # noqa: FBT003 - the default
 
 
-_MAST_BIN = _option("--mast-bin", "MAST_BIN", "FILE", "bin/mast of the release; else mast on PATH.")
+_MAST_BIN = _option(
+    "--mast-bin",
+    "MAST_BIN",
+    "FILE",
+    "bin/mast of the release; else mast on PATH, else /opt/mast/bin/mast.",
+)
 _ENV_FILE = _option(
     "--env-file",
     "MAST_AGENT_ENV_FILE",

@@ -11,6 +11,7 @@ import contextlib
 import json
 import signal
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     journal.configure(redactor, environ)
     reporter = Reporter(config.runtime_directory, redactor)
     deadline = Deadline(config.timeout)
+    began = time.monotonic()
     try:
         if failure is not None:
             raise failure
@@ -51,13 +53,13 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
             redactor=redactor,
         )
     except Failure as error:
-        reporter.failed(error)
+        reporter.failed(error, time.monotonic() - began)
         return error.code
     except Stopped as stopped:
         reporter.stopped(signal.Signals(stopped.signum).name)
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        reporter.failed(_bug(error, redactor))
+        reporter.failed(_bug(error, redactor), time.monotonic() - began)
         return Code.BUG
     if not journal.to_journal(environ):
         _print(escape(redactor.text(f"enrolled: server {server.name!r} ({server.id})")))

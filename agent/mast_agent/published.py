@@ -18,12 +18,17 @@ VERSION = 1
 STATES = ("running", "waiting", "enrolled", "failed", "stopped")
 
 
-def boot_id() -> str:
-    """Return the kernel's id of this boot, empty where it cannot be read."""
+def start_ticks(pid: int) -> int | None:
+    """Return when the process `pid` started, in ticks since the boot; None where it is gone.
+
+    Field 22 of /proc/PID/stat, proc(5): with the pid it names one process of all that ever were.
+    """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        # The second field is the program's name in parentheses, and may contain anything.
+        return int(stat.rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +56,11 @@ class Published:
     migrations: dict[str, int] | None = None
     updated_at: str = field(default_factory=now)
     pid: int = field(default_factory=os.getpid)
-    boot_id: str = field(default_factory=boot_id)
+    started: int | None = field(default_factory=lambda: start_ticks(os.getpid()))
 
     def is_alive(self) -> bool:
-        """Tell whether the process that published it may still be there."""
-        return self.boot_id == boot_id() and Path(f"/proc/{self.pid}").exists()
+        """Tell whether the process that published it is still there."""
+        return self.started is not None and self.started == start_ticks(self.pid)
 
 
 def save(directory: Path, published: Published) -> None:
@@ -103,7 +108,7 @@ def _parse(document: dict[str, Any]) -> Published:
         else None,
         updated_at=str(document["updated_at"]),
         pid=int(document["pid"]),
-        boot_id=str(document["boot_id"]),
+        started=int(document["started"]) if document["started"] is not None else None,
     )
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from mast_agent import causes
 from mast_agent.failure import Failure
 
+DEFAULT_PATH = Path("/opt/mast/bin/mast")
+"""Where a release lies on Debian, which an operator's PATH does not have."""
+
 _MIGRATION = re.compile(r"([+-]?\d+)_.*\.exs\Z", re.DOTALL)
 _BOOTSTRAP_BEAM = "Elixir.Mast.Bootstrap.beam"
 
@@ -35,7 +38,7 @@ class Release:
 
 
 def locate(mast_bin: str | None) -> Path:
-    """Return the path of `bin/mast`: `mast_bin`, else `mast` on PATH.
+    """Return the path of `bin/mast`: `mast_bin`, else `mast` on PATH, else DEFAULT_PATH.
 
     Raises Failure (78) when there is none, or when it cannot be executed.
     """

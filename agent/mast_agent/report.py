@@ -70,12 +70,14 @@ class Reporter:
         self._phase = failure.phase
         said = (failure.cause.slug, failure.progress)
         if said != self._said:
+            message = f"waiting: {failure.message}"
             if said[0] != self._said[0]:
                 self._since = now()
+                message += f". {failure.remedy}"
             self._said = said
             self.event(
                 Event.WAITING,
-                f"waiting: {failure.message}. {failure.remedy}",
+                message,
                 cause=failure.cause.slug,
                 attempt=attempt,
             )
@@ -102,17 +104,20 @@ class Reporter:
         self._notify(message)
         self._publish("enrolled", message, server={"id": server.id, "name": server.name})
 
-    def failed(self, failure: Failure) -> None:
-        """Note the end: this invocation gives up."""
+    def failed(self, failure: Failure, seconds: float) -> None:
+        """Note the end: this invocation gives up, `seconds` after it began."""
         self._phase = failure.phase
+        waited = f" (gave up after {seconds:.0f} s)" if self._attempts > 1 else ""
         if failure.cause.slug != self._said[0]:
             self._since = now()
         self._error = _error(failure)
         self.event(
             Event.FAILED,
-            f"{failure.message}. {failure.remedy} [{failure.cause.slug}, exit {failure.code:d}]",
+            f"{failure.message}{waited}. {failure.remedy} "
+            f"[{failure.cause.slug}, exit {failure.code:d}]",
             cause=failure.cause.slug,
             attempt=self._attempts,
+            duration=seconds,
         )
         self._notify(f"failed: {failure}")
         self._publish("failed", failure.message)
