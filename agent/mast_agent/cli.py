@@ -59,7 +59,7 @@ _MAST_BIN = _option(
     "--mast-bin",
     "MAST_BIN",
     "FILE",
-    "bin/mast of the release; else mast on PATH, else /opt/mast/bin/mast.",
+    "The release's; else mast on PATH, else /opt/mast/bin/mast.",
 )
 _ENV_FILE = _option(
     "--env-file",

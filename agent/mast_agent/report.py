@@ -93,16 +93,16 @@ class Reporter:
         """Note the end: the database confirms that `server` is this host."""
         self._phase, self._error, self._since = Phase.VERIFY, None, now()
         how = "already enrolled" if already else "enrolled"
-        message = f"{how}: server {server.name!r} ({server.id}), confirmed by the database"
+        what = f"server {server.name!r} ({server.id}), confirmed by the database"
         self.event(
             Event.ALREADY_ENROLLED if already else Event.ENROLLED,
-            message,
+            f"{how}: {what}",
             server_id=server.id,
             duration=seconds,
             attempt=self._attempts,
         )
-        self._notify(message)
-        self._publish("enrolled", message, server={"id": server.id, "name": server.name})
+        self._notify(f"{how}: {what}")
+        self._publish("enrolled", what, server={"id": server.id, "name": server.name})
 
     def failed(self, failure: Failure, seconds: float) -> None:
         """Note the end: this invocation gives up, `seconds` after it began."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import ecto_url, host, published, record, release, storage, units
+from mast_agent import causes, ecto_url, host, published, record, release, storage, units
 from mast_agent.deadline import Deadline
 from mast_agent.failure import Failure
 from mast_agent.verdict import Facts, State, Verdict, judge
@@ -65,6 +65,9 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
         target = ecto_url.parse(config.mast) if settings_failure is None else None
     except Failure as refused:
         settings_failure = refused
+    if settings_failure is not None and settings_failure.cause is causes.ENV_FILE_UNREADABLE:
+        # Right for the unit's user; an operator who only asks needs no right to the secrets.
+        settings_failure.remedy = "Ask as root: sudo mast-agent status"
     snapshot, failure = _look(target, deadline) if target is not None else (None, None)
     server: Server | None = None
     progress: Progress | None = None

@@ -91,11 +91,13 @@ def _claims_enrollment(facts: Facts) -> bool:
 def _setup_failure(facts: Facts) -> Verdict | None:
     """Return what systemd itself failed at: then the agent never came to publish anything."""
     unit = facts.agent_unit
-    if unit is None or unit.active_state != "failed" or unit.exit_status not in SETUP_FAILURES:
+    if unit is None or unit.exit_status not in SETUP_FAILURES:
+        return None
+    if unit.active_state != "failed" and unit.sub_state != "auto-restart":
         return None
     name, explanation = SETUP_FAILURES[unit.exit_status]
     return Verdict(
-        state=State.FAILED,
+        state=State.FAILED if unit.active_state == "failed" else State.PENDING,
         summary=f"systemd could not start the agent ({unit.exit_status}/{name})",
         remedy=explanation[0].upper() + explanation[1:],
     )
