@@ -103,6 +103,12 @@ class Enrollment:
 
     async def run(self) -> Server:
         """Attempt it until it succeeds, is hopeless, or the time is up."""
+        self._report.event(
+            Event.STARTED,
+            f"Mast {self._plan.release.version} at {self._plan.release.root}, "
+            f"database at {self._plan.target.place}; "
+            f"giving up after {self._deadline.seconds:.0f} s",
+        )
         retry = Retry(self._deadline, self._report.waiting)
         return await retry(self._attempt)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mast_agent.snapshot import Server
 
 _NOTIFY_CHARACTERS = 400
+_ORDER = tuple(Phase)
 
 
 class Reporter:
@@ -39,6 +40,7 @@ class Reporter:
         self._log = structlog.get_logger()
         self._phase = Phase.RELEASE
         self._said: tuple[str, str] = ("", "")
+        self._waits_for: Phase | None = None
         self._since = now()
         self._attempts = 0
         self._error: Error | None = None
@@ -55,9 +57,13 @@ class Reporter:
 
     def enter(self, phase: Phase, message: str) -> None:
         """Note that `phase` begins; `message` says what is being done."""
+        if self._waits_for is not None and _ORDER.index(phase) > _ORDER.index(self._waits_for):
+            self._phase = self._waits_for
+            self.event(Event.PHASE_DONE, "ready, after a wait", attempt=self._attempts)
+            self._waits_for, self._said, self._error, self._since = None, ("", ""), None, now()
         self._phase = phase
         # A wait goes on being a wait while the next attempt looks again.
-        if self._error is None or phase is Phase.ENROLL:
+        if self._waits_for is None:
             self._notify(f"{phase}: {message}")
             self._publish("running", message)
 
@@ -67,7 +73,7 @@ class Reporter:
 
     def waiting(self, failure: Failure, attempt: int, seconds: float) -> None:
         """Note that attempt number `attempt` failed and the next comes in `seconds`."""
-        self._phase = failure.phase
+        self._phase = self._waits_for = failure.phase
         said = (failure.cause.slug, failure.progress)
         if said != self._said:
             message = f"waiting: {failure.message}"
