@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    for fd in (0, 1, 2):
+        # A descriptor that was closed before the start would go to the next file that is opened,
+        # and what libraries print there would end up in a database connection.
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     from mast_agent.cli import execute  # noqa: PLC0415 - keeps the import of this module free
 
     sys.exit(execute(sys.argv[1:]))

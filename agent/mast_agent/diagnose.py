@@ -140,7 +140,6 @@ def by_sqlstate(sqlstate: str, message: str) -> Failure:
         return Failure(_BY_SQLSTATE[sqlstate][0], message)
     by_class = {
         "08": causes.CONNECTION_LOST,
-        "53": causes.TOO_MANY_CONNECTIONS,
         "57": causes.CONNECTION_LOST,
     }
     return Failure(by_class.get(sqlstate[:2], causes.SERVER_ERROR), message)

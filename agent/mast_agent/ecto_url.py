@@ -128,7 +128,7 @@ class _Reader:
             self._refuse(f"has a '%' in its {part} that encodes nothing: write it as %25")
         try:
             decoded = unquote_to_bytes(text).decode()
-        except UnicodeDecodeError:
+        except UnicodeError:  # also one from surrogates: bad bytes in the environment
             self._refuse(f"has a {part} that is not UTF-8")
         if "\0" in decoded:
             self._refuse(f"has a NUL character in its {part}")
@@ -188,6 +188,9 @@ class _Reader:
 
     def _credentials(self, query: Mapping[str, str]) -> tuple[str, str | None]:
         raw_user, colon, raw_password = (self._userinfo or "").partition(":")
+        if ":" in raw_password:
+            # Ecto would take what stands before the second colon for the password.
+            self._refuse("has a ':' in its password: write it as %3A")
         user: str | None = self._decode(raw_user, "user") if self._userinfo else None
         password: str | None = self._decode(raw_password, "password") if colon else None
         if user is None:
@@ -204,8 +207,8 @@ class _Reader:
         port = self._port(query)
         if (path := query.get("socket")) is not None:
             # libpq takes a directory and a port that make the file's name together.
-            match = re.fullmatch(r"(/.*)/\.s\.PGSQL\.(\d{1,5})", path)
-            if not match:
+            match = re.fullmatch(r"(/.*)/\.s\.PGSQL\.([1-9][0-9]{0,4})", path)
+            if not match or int(match[2]) > _MAX_PORT:
                 self._refuse("has a socket that is not /DIR/.s.PGSQL.PORT")
             return match[1], int(match[2])
         directory = query.get("socket_dir")

@@ -23,7 +23,8 @@ MAX_BYTES = 1 << 20
 """Larger files are refused, in bytes."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_BLANK = " \t\r"
+_NEWLINE = "\n\r"
+_BLANK = " \t"
 _ESCAPABLE_IN_DOUBLE_QUOTES = '"\\`$'
 
 
@@ -46,9 +47,10 @@ def read(path: Path) -> dict[str, str]:
             f"the environment file {path} cannot be read: {error.strerror}",
             remedy=causes.ENV_FILE_UNREADABLE.remedy.replace("FILE", str(path)),
         ) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)  # before fdopen(), which refuses a directory with an error of its own
+        raise Failure(causes.ENV_FILE_MALFORMED, f"{path} is not a regular file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise Failure(causes.ENV_FILE_MALFORMED, f"{path} is not a regular file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise Failure(causes.ENV_FILE_MALFORMED, f"{path} is larger than {MAX_BYTES} bytes")
@@ -104,12 +106,12 @@ class _Scanner:
     def skip_blank_or_comment(self) -> bool:
         """Consume one blank character or one comment, if there is one here."""
         char = self._text[self._at]
-        if char in _BLANK or char == "\n":
+        if char in _BLANK or char in _NEWLINE:
             self._next()
             return True
         if char not in "#;":
             return False
-        while not self.at_end() and (char := self._next()) != "\n":
+        while not self.at_end() and (char := self._next()) not in _NEWLINE:
             # A backslash continues a comment, as it does in systemd before 258.
             if char == "\\" and not self.at_end():
                 self._next()
@@ -119,7 +121,7 @@ class _Scanner:
         line = self._line
         name = ""
         while True:
-            if self.at_end() or self._text[self._at] == "\n":
+            if self.at_end() or self._text[self._at] in _NEWLINE:
                 raise self._error("a line without '='", line)
             char = self._next()
             if char == "=":
@@ -139,7 +141,7 @@ class _Scanner:
         value = ""
         while not self.at_end():
             char = self._next()
-            if char == "\n":
+            if char in _NEWLINE:
                 return value
             if char == "'":
                 value += self._quoted(name, line, "'")
@@ -170,10 +172,10 @@ class _Scanner:
         value, keep = "", 0
         while not self.at_end():
             char = self._next()
-            if char == "\n":
+            if char in _NEWLINE:
                 break
             if char == "\\":
-                if not self.at_end() and (escaped := self._next()) != "\n":
+                if not self.at_end() and (escaped := self._next()) not in _NEWLINE:
                     value += escaped
                 keep = len(value)  # an escaped blank at the end is meant
             else:

@@ -81,7 +81,7 @@ def load(directory: Path) -> Published | None:
         raise storage.UnusableError("of another version")
     try:
         return _parse(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise storage.UnusableError("incomplete") from error
 
 

@@ -46,7 +46,9 @@ def secrets_of(mast: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:
 
 def _spellings(secret: str) -> set[str]:
     """Return how a program may print `secret`: decoded, encoded, inside JSON or Elixir quotes."""
-    plain = {secret, unquote(secret), quote(secret, safe=""), *secret.split("\n")}
+    # The environment may hold bytes that are not UTF-8: os.environ has them as surrogates.
+    encoded = quote(secret, safe="", errors="surrogateescape")
+    plain = {secret, unquote(secret), encoded, *secret.split("\n")}
     inspected = {text.replace("\\", "\\\\").replace('"', '\\"') for text in plain}
     quoted = {
         json.dumps(text, ensure_ascii=ascii_)[1:-1] for text in plain for ascii_ in (False, True)

@@ -37,9 +37,10 @@ def read(path: Path) -> dict[str, Any] | None:
         if path.is_symlink():
             raise UnusableError("a symbolic link") from error
         raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)  # before fdopen(), which refuses a directory with an error of its own
+        raise UnusableError("not a regular file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise UnusableError("not a regular file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise UnusableError(f"larger than {MAX_BYTES} bytes")
