@@ -64,7 +64,11 @@ class Published:
 
 
 def save(directory: Path, published: Published) -> None:
-    """Publish, readable for everybody who may enter the directory. Raises OSError."""
+    """Publish, readable for everybody who may enter the directory. Raises OSError.
+
+    Makes the directory, since a run by hand may fail before anything else has made it.
+    """
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     document = {"version": VERSION, "agent_version": __version__, **asdict(published)}
     storage.write(directory / FILE_NAME, document, mode=0o644, durable=False)
 

@@ -165,8 +165,9 @@ class Reporter:
         try:
             published.save(self._directory, document)
         except OSError as error:
-            # Said once: an enrollment does not depend on being published.
-            if not self._publish_failed:
+            # Said once, and not behind a failure, which is to be the one line that is read: an
+            # enrollment does not depend on being published.
+            if not self._publish_failed and state != "failed":
                 self._publish_failed = True
                 self.event(
                     Event.RECORD_PROBLEM,
