@@ -9,13 +9,13 @@ shows any part of the URL but its scheme.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from mast_agent import causes
 from mast_agent.failure import Failure
+from mast_agent.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,38 +46,6 @@ _TLS_BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where the database is and who asks, in the terms of Postgrex.
-
-    Either `socket_directory` is set, and `port` names the socket file in it, or `host` is.
-    `tls` means what Postgrex means by ssl: true, verified against the system's authorities or
-    those in `root_certificate`. `password` is kept out of the repr.
-    """
-
-    host: str | None
-    socket_directory: str | None
-    port: int
-    database: str
-    user: str
-    password: str | None
-    tls: bool
-    root_certificate: str | None
-    ipv6: bool
-
-    def __repr__(self) -> str:
-        """Without the password."""
-        return f"Target({self.place}, database={self.database!r}, user={self.user!r})"
-
-    @property
-    def place(self) -> str:
-        """Where it is, for a message: "HOST:PORT" or the socket's path."""
-        if self.socket_directory is not None:
-            return f"{self.socket_directory.rstrip('/')}/.s.PGSQL.{self.port}"
-        host = self.host or ""
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
 def parse(mast: Mapping[str, str]) -> Target:
