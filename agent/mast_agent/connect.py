@@ -28,7 +28,7 @@ from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
     from mast_agent.deadline import Deadline
-    from mast_agent.ecto_url import Target
+    from mast_agent.target import Target
 
 TRY_SECONDS = 5.0
 """How long one address is tried."""

@@ -26,8 +26,8 @@ from mast_agent import causes
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
-    from mast_agent.ecto_url import Target
     from mast_agent.failure import Cause
+    from mast_agent.target import Target
 
 _SERVER_REPORT = re.compile(r":\s+([0-9A-Z]{5}):\s+(.*)")
 _LOCATION = re.compile(r"^LOCATION:\s+(\w+),", re.MULTILINE)

@@ -20,7 +20,6 @@ from mast_agent import (
     migrations,
     record,
     servers,
-    storage,
 )
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase, Stopped
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from mast_agent.deadline import Deadline
     from mast_agent.plan import Plan
-    from mast_agent.record import Record
     from mast_agent.redact import Redactor
     from mast_agent.report import Reporter
     from mast_agent.session import Session
@@ -99,7 +97,7 @@ class Enrollment:
         self._redactor = redactor
         self._began = time.monotonic()
         self._attempts = 0
-        self._recorded = self._load_record()
+        self._recorded = record.recall(plan.state_directory, self._problem)
 
     async def run(self) -> Server:
         """Attempt it until it succeeds, is hopeless, or the time is up."""
@@ -216,49 +214,20 @@ class Enrollment:
         return directory
 
     def _finish(self, row: Server, snapshot: Snapshot, *, already: bool) -> Server:
-        self._save_record(row, snapshot)
+        self._recorded = record.remember(
+            self._plan.state_directory,
+            record.Record(
+                server_id=row.id,
+                server_name=row.name,
+                machine=self._plan.host.machine,
+                database=snapshot.identity,
+                enrolled_at=record.now(),
+            ),
+            self._recorded,
+            self._problem,
+        )
         self._report.enrolled(row, already=already, seconds=time.monotonic() - self._began)
         return row
-
-    def _load_record(self) -> Record | None:
-        """Return the record; one that cannot be used is set aside and counts as absent."""
-        directory = self._plan.state_directory
-        try:
-            return record.load(directory)
-        except storage.UnusableError as error:
-            aside = storage.set_aside(directory / record.FILE_NAME)
-            where = f"set aside as {aside}" if aside else "left where it is"
-            self._problem(f"the record is {error}: {where}, the database decides")
-        except OSError as error:
-            self._problem(f"the record cannot be read: {error.strerror}; the database decides")
-        return None
-
-    def _save_record(self, row: Server, snapshot: Snapshot) -> None:
-        machine = self._plan.host.machine
-        old = self._recorded
-        if (
-            old is not None
-            and old.server_id == row.id
-            and old.server_name == row.name
-            and (old.is_about(machine, snapshot.identity))
-        ):
-            return
-        new = record.Record(
-            server_id=row.id,
-            server_name=row.name,
-            machine=machine,
-            database=snapshot.identity,
-            enrolled_at=record.now(),
-        )
-        try:
-            self._plan.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            record.save(self._plan.state_directory, new)
-            self._recorded = new
-        except OSError as error:
-            self._problem(
-                f"the record cannot be written: {error.strerror}; "
-                "the enrollment stands, and the next run looks in the database"
-            )
 
     def _problem(self, message: str) -> None:
         self._report.event(Event.RECORD_PROBLEM, message)

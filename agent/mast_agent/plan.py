@@ -11,10 +11,10 @@ from mast_agent.failure import Failure
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.ecto_url import Target
     from mast_agent.host import Host
     from mast_agent.release import Release
     from mast_agent.settings import Settings
+    from mast_agent.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)

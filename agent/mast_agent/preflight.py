@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mast_agent.deadline import Deadline
-    from mast_agent.ecto_url import Target
     from mast_agent.settings import Settings
     from mast_agent.snapshot import Snapshot
+    from mast_agent.target import Target
 
 
 def run(config: Settings, deadline: Deadline) -> Iterator[str]:

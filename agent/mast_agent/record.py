@@ -7,13 +7,14 @@ another database it says nothing.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mast_agent import storage
 from mast_agent.snapshot import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FILE_NAME = "enrollment.json"
@@ -68,6 +69,43 @@ def save(directory: Path, record: Record) -> None:
         "enrolled_at": record.enrolled_at,
     }
     storage.write(directory / FILE_NAME, document, mode=0o600, durable=True)
+
+
+def recall(directory: Path, problem: Callable[[str], None]) -> Record | None:
+    """Return the record; one that cannot be used is set aside and counts as absent.
+
+    `problem` is told what was wrong.
+    """
+    try:
+        return load(directory)
+    except storage.UnusableError as error:
+        aside = storage.set_aside(directory / FILE_NAME)
+        where = f"set aside as {aside}" if aside else "left where it is"
+        problem(f"the record is {error}: {where}, the database decides")
+    except OSError as error:
+        problem(f"the record cannot be read: {error.strerror}; the database decides")
+    return None
+
+
+def remember(
+    directory: Path, new: Record, old: Record | None, problem: Callable[[str], None]
+) -> Record | None:
+    """Write `new` unless `old` says the same, and return what is recorded now.
+
+    `problem` is told why it could not be written: an enrollment stands without a record.
+    """
+    if old is not None and replace(old, enrolled_at=new.enrolled_at) == new:
+        return old
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        save(directory, new)
+    except OSError as error:
+        problem(
+            f"the record cannot be written: {error.strerror}; "
+            "the enrollment stands, and the next run looks in the database"
+        )
+        return old
+    return new
 
 
 def _parse(document: dict[str, Any]) -> Record:

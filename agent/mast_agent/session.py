@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from mast_agent.deadline import Deadline
-    from mast_agent.ecto_url import Target
+    from mast_agent.target import Target
 
 TRANSACTION_SECONDS = 8.0
 """How long one transaction of the agent may take."""

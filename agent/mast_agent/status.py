@@ -19,13 +19,13 @@ from mast_agent.verdict import Facts, State, Verdict, judge
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.ecto_url import Target
     from mast_agent.migrations import Progress
     from mast_agent.published import Published
     from mast_agent.record import Record
     from mast_agent.release import Release
     from mast_agent.settings import Settings
     from mast_agent.snapshot import Server, Snapshot
+    from mast_agent.target import Target
     from mast_agent.units import Unit
 
 AGENT_UNIT = "mast-agent.service"

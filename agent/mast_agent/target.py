@@ -1,0 +1,37 @@
+"""Where the database is and who asks: what DATABASE_URL means, in Postgrex's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where the database is and who asks, in the terms of Postgrex.
+
+    Either `socket_directory` is set, and `port` names the socket file in it, or `host` is.
+    `tls` means what Postgrex means by ssl: true, verified against the system's authorities or
+    those in `root_certificate`. `password` is kept out of the repr.
+    """
+
+    host: str | None
+    socket_directory: str | None
+    port: int
+    database: str
+    user: str
+    password: str | None
+    tls: bool
+    root_certificate: str | None
+    ipv6: bool
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Target({self.place}, database={self.database!r}, user={self.user!r})"
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a message: "HOST:PORT" or the socket's path."""
+        if self.socket_directory is not None:
+            return f"{self.socket_directory.rstrip('/')}/.s.PGSQL.{self.port}"
+        host = self.host or ""
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
