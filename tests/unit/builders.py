@@ -1,0 +1,90 @@
+"""Values for the unit tests: each function makes a plain one, and takes what is special of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mast_agent.ecto_url import Target
+from mast_agent.published import Error, Published
+from mast_agent.record import Record
+from mast_agent.snapshot import Identity, Server
+from mast_agent.units import Unit
+
+SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
+
+
+def target(**special: Any) -> Target:
+    """Make a target over TCP."""
+    plain = {
+        "host": "db.example",
+        "socket_directory": None,
+        "port": 5432,
+        "database": "mast",
+        "user": "mast",
+        "password": "pw",
+        "tls": False,
+        "root_certificate": None,
+        "ipv6": False,
+    }
+    return Target(**{**plain, **special})
+
+
+def server(**special: Any) -> Server:
+    """Make a row of servers."""
+    return Server(**{"id": SERVER_ID, "name": "web1", "host": "192.0.2.7", **special})
+
+
+def identity(**special: Any) -> Identity:
+    """Make a database's identity."""
+    return Identity(**{"system_identifier": "7300000000000000001", "name": "mast", **special})
+
+
+def record(**special: Any) -> Record:
+    """Make a record of an enrollment."""
+    plain = {
+        "server_id": SERVER_ID,
+        "server_name": "web1",
+        "machine": "0123456789abcdef0123456789abcdef",
+        "database": identity(),
+        "enrolled_at": "2026-01-02T03:04:05+00:00",
+    }
+    return Record(**{**plain, **special})
+
+
+def error(**special: Any) -> Error:
+    """Make a published failure, a transient one."""
+    plain = {
+        "cause": "refused",
+        "message": "nothing listens at db.example:5432",
+        "remedy": "Start PostgreSQL",
+        "code": 69,
+    }
+    return Error(**{**plain, **special})
+
+
+def published(state: str, **special: Any) -> Published:
+    """Make a published status of a process that is alive: this one."""
+    plain = {
+        "state": state,
+        "phase": "database",
+        "message": "what it said last",
+        "since": "2026-01-02T03:04:05+00:00",
+        "attempts": 3,
+    }
+    return Published(**{**plain, **special})
+
+
+def unit(active_state: str, **special: Any) -> Unit:
+    """Make what systemd says of mast-agent.service."""
+    plain = {
+        "name": "mast-agent.service",
+        "load_state": "loaded",
+        "active_state": active_state,
+        "sub_state": "dead",
+        "result": "success",
+        "exit_status": 0,
+        "has_run": True,
+        "restarts": 0,
+        "status_text": "",
+    }
+    return Unit(**{**plain, **special})
