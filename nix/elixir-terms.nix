@@ -60,11 +60,12 @@ let
 
   isKey = t: match ''([A-Za-z_].*|".*"):'' t != null;
 
+  # A map's keys become names, whether they are strings or atoms.
   entry =
     pair:
-    if pair ? key && isString pair.key then
+    if pair ? key then
       {
-        name = pair.key;
+        name = if isString pair.key then pair.key else pair.key.atom or (fail "a key is no name");
         inherit (pair) value;
       }
     else

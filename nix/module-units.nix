@@ -14,6 +14,10 @@ let
   environmentFile = toString cfg.environmentFile;
   hasEnvironmentFile = cfg.environmentFile != null;
 
+  # In units systemd reads a per cent sign as the beginning of a specifier.
+  escape = builtins.replaceStrings [ "%" ] [ "%%" ];
+  environment = lib.mapAttrs (_: escape) cfg.environment;
+
   # Made by preStart, read by systemd before the server starts and for `mast remote`.
   cookieFile = "/run/mast/cookie.env";
 
@@ -97,7 +101,7 @@ in
         (if local then "postgresql.target" else "network-online.target")
       ];
 
-      environment = distribution // cfg.environment // { PHX_SERVER = "true"; };
+      environment = distribution // environment // { PHX_SERVER = "true"; };
 
       # Migrates, so that Mast never runs on an old schema; the cookie is new with every start.
       preStart = ''
@@ -111,7 +115,9 @@ in
       serviceConfig = {
         Type = "exec";
         ExecStart = "${lib.getExe cfg.package} start";
-        EnvironmentFile = lib.optional hasEnvironmentFile environmentFile ++ [ "-${cookieFile}" ];
+        EnvironmentFile = lib.optional hasEnvironmentFile (escape environmentFile) ++ [
+          "-${cookieFile}"
+        ];
 
         # The migrations of a large database take their time.
         TimeoutStartSec = "15min";
@@ -139,7 +145,7 @@ in
       wantedBy = [ "mast.service" ];
       restartIfChanged = false;
 
-      environment = cfg.environment // {
+      environment = environment // {
         MAST_BIN = lib.getExe cfg.package;
         # A copy that systemd makes readable for the agent alone.
         MAST_AGENT_ENV_FILE = "%d/mast.env";
@@ -147,7 +153,7 @@ in
 
       serviceConfig = {
         DynamicUser = true;
-        LoadCredential = lib.optional hasEnvironmentFile "mast.env:${environmentFile}";
+        LoadCredential = lib.optional hasEnvironmentFile "mast.env:${escape environmentFile}";
       }
       # As systemd/socket.conf: where the database is a socket, the agent needs no network.
       // lib.optionalAttrs local {

@@ -1,0 +1,95 @@
+# The door through which the tests evaluate: a function per subject, all of them taking the lib to
+# evaluate with ("" for the stand-in) and returning what can be printed as JSON.
+{
+  libPath ? "",
+}:
+let
+  lib = if libPath == "" then import ../lib else import libPath;
+  root = ../../..;
+  pkgs = import ./pkgs.nix { inherit lib; };
+
+  evaluate =
+    module:
+    let
+      inherit
+        (lib.evalModules {
+          modules = [
+            ./nixos.nix
+            (root + "/nix/module.nix")
+            module
+          ];
+          specialArgs = { inherit pkgs; };
+        })
+        config
+        ;
+      names = map (package: package.name);
+    in
+    {
+      inherit (config.rendered) units preStart wantedBy;
+      inherit (config) warnings;
+      failed = map (each: each.message) (lib.filter (each: !each.assertion) config.assertions);
+      postgresql = {
+        inherit (config.services.postgresql) enable ensureDatabases ensureUsers;
+      };
+      ports = config.networking.firewall.allowedTCPPorts;
+      packages = names config.systemd.packages;
+      onPath = names config.environment.systemPackages;
+      files = builtins.foldl' (found: package: found // package.files or { }) { } (
+        config.environment.systemPackages
+        ++ [ (pkgs.callPackage (root + "/nix/launcher.nix") { mast = config.services.mast.package; }) ]
+      );
+    };
+in
+{
+  inherit lib pkgs evaluate;
+
+  configurations = lib.mapAttrs (_: evaluate) (import ../configurations.nix);
+
+  mixLock = pkgs.callPackage (root + "/nix/mix-lock.nix") { fetchGit = args: "/nix/store/${args.rev}-source"; };
+
+  # The flake, as Nix would call it, but for inputs that record.
+  flake =
+    let
+      flake = import (root + "/flake.nix");
+      eachSystem =
+        systems: f:
+        builtins.foldl' (
+          done: system:
+          let
+            one = f system;
+          in
+          done
+          // lib.mapAttrs (output: value: (done.${output} or { }) // { ${system} = value; }) one
+        ) { } systems;
+      self = flake.outputs {
+        inherit self;
+        nixpkgs = {
+          inherit lib;
+          legacyPackages = lib.listToAttrs (
+            map
+              (system: {
+                name = system;
+                value = import ./pkgs.nix { inherit lib system; };
+              })
+              [
+                "x86_64-linux"
+                "aarch64-linux"
+                "x86_64-darwin"
+                "aarch64-darwin"
+              ]
+          );
+        };
+        flake-utils.lib = {
+          inherit eachSystem;
+          eachDefaultSystem = eachSystem [
+            "x86_64-linux"
+            "aarch64-linux"
+            "x86_64-darwin"
+            "aarch64-darwin"
+          ];
+        };
+        mast = ../mast;
+      };
+    in
+    self // { inherit (flake) inputs description; };
+}
