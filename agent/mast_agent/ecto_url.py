@@ -104,8 +104,9 @@ class _Reader:
 
     def target(self) -> Target:
         query = self._parse_query()
-        user, password = self._credentials(query)
+        # The port first: what is not encoded in a password mostly ends up there.
         socket_directory, port = self._socket(query)
+        user, password = self._credentials(query)
         ipv6 = self._mast.get("ECTO_IPV6") in ("true", "1")
         tls = query.get("ssl") == "true"
         if socket_directory is not None:
@@ -189,7 +190,7 @@ class _Reader:
         if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _MAX_PORT:
             self._refuse(
                 f"has a port that is not a number from 1 to {_MAX_PORT}; "
-                "a ':' or '@' in user or password has to be percent-encoded"
+                "special characters in user and password have to be percent-encoded"
             )
         return int(text)
 
