@@ -1,0 +1,342 @@
+"""DATABASE_URL: Ecto's acceptances and refusals, and that a refusal shows nothing of the URL."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mast_agent import causes, ecto_url
+from mast_agent.failure import Code, Failure
+
+# A scheme cannot have an underscore: this never is one.
+CANARY = "Zq7_Canary"
+
+
+def _read(url: str, **mast: str) -> tuple[str, str | None, str, str]:
+    """Return user, password, place and database."""
+    target = ecto_url.parse({"DATABASE_URL": url, **mast})
+    return target.user, target.password, target.place, target.database
+
+
+_PLAIN = ("mast", "pw", "db:5432", "mast")
+
+_ACCEPTED = [
+    pytest.param("ecto://mast:pw@db/mast", {}, _PLAIN, id="ecto"),
+    pytest.param("postgres://mast:pw@db/mast", {}, _PLAIN, id="postgres"),
+    pytest.param("postgresql://mast:pw@db/mast", {}, _PLAIN, id="postgresql"),
+    pytest.param("ECTO://mast:pw@db/mast", {}, _PLAIN, id="scheme-in-capitals"),
+    pytest.param("mysql://mast:pw@db/mast", {}, _PLAIN, id="any-scheme"),
+    pytest.param("//mast:pw@db/mast", {}, _PLAIN, id="no-scheme"),
+    pytest.param("ecto://mast:pw@db:/mast", {}, _PLAIN, id="empty-port"),
+    pytest.param(
+        "ecto://mast:pw@db:6543/mast", {}, ("mast", "pw", "db:6543", "mast"), id="port"
+    ),
+    pytest.param(
+        "ecto://mast:pw@db:65535/mast", {}, ("mast", "pw", "db:65535", "mast"), id="last-port"
+    ),
+    pytest.param(
+        "ecto://mast:pw@db/mast?port=6543", {}, ("mast", "pw", "db:6543", "mast"), id="query-port"
+    ),
+    pytest.param(
+        "ecto://us%40er:pw@db/mast", {}, ("us@er", "pw", "db:5432", "mast"), id="user-encoded"
+    ),
+    pytest.param(
+        "ecto://mast:p%40%3A%2F%23%3F%25@db/mast",
+        {},
+        ("mast", "p@:/#?%", "db:5432", "mast"),
+        id="password-encoded",
+    ),
+    pytest.param(
+        "ecto://mast:p%c3%a9@db/mast", {}, ("mast", "pé", "db:5432", "mast"), id="password-utf8"
+    ),
+    pytest.param(
+        "ecto://mast:pé@db/mast", {}, ("mast", "pé", "db:5432", "mast"), id="password-raw-utf8"
+    ),
+    pytest.param(
+        "ecto://mast:p@w@db/mast", {}, ("mast", "p@w", "db:5432", "mast"), id="at-in-password"
+    ),
+    pytest.param(
+        "ecto://mast:p+w@db/mast", {}, ("mast", "p+w", "db:5432", "mast"), id="plus-in-password"
+    ),
+    pytest.param("ecto://mast:pw@d%62/mast", {}, _PLAIN, id="host-encoded"),
+    pytest.param(
+        "ecto://mast:pw@db/ma%20st", {}, ("mast", "pw", "db:5432", "ma st"), id="database-encoded"
+    ),
+    pytest.param(
+        "ecto://mast:pw@db/ma%2Fst", {}, ("mast", "pw", "db:5432", "ma/st"), id="database-slash"
+    ),
+    pytest.param("ecto://mast:@db/mast", {}, ("mast", None, "db:5432", "mast"), id="empty-pw"),
+    pytest.param("ecto://mast@db/mast", {}, ("mast", None, "db:5432", "mast"), id="no-pw"),
+    pytest.param("ecto://mast@db/mast", {"PGPASSWORD": "pw"}, _PLAIN, id="pgpassword"),
+    pytest.param("ecto://mast:pw@db/mast", {"PGPASSWORD": "x"}, _PLAIN, id="pw-over-pgpassword"),
+    pytest.param("ecto://db/mast?username=mast&password=pw", {}, _PLAIN, id="query-user"),
+    pytest.param("ecto://mast:pw@db/mast?username=x", {}, _PLAIN, id="user-over-query-user"),
+    pytest.param("ecto://db/mast?password=pw", {"PGUSER": "mast"}, _PLAIN, id="pguser"),
+    pytest.param("ecto://db/mast?password=pw", {"USER": "mast"}, _PLAIN, id="os-user"),
+    pytest.param("ecto://@db/mast?password=pw", {"USER": "mast"}, _PLAIN, id="empty-userinfo"),
+    pytest.param(
+        "ecto://mast@db/mast?password=a+b", {}, ("mast", "a b", "db:5432", "mast"), id="query-plus"
+    ),
+    pytest.param(
+        "ecto://mast@db/mast?password=a%2Bb",
+        {},
+        ("mast", "a+b", "db:5432", "mast"),
+        id="query-encoded-plus",
+    ),
+    pytest.param(
+        "ecto://mast@db/mast?password=a%2540b",
+        {},
+        ("mast", "a@b", "db:5432", "mast"),
+        id="query-decoded-twice",
+    ),
+    pytest.param(
+        "ecto://mast@db/mast?password=a=b",
+        {},
+        ("mast", "a=b", "db:5432", "mast"),
+        id="query-value-with-equals",
+    ),
+    pytest.param(
+        "ecto://mast@db/mast?password=a&password=pw", {}, _PLAIN, id="query-last-one-wins"
+    ),
+    pytest.param("ecto://mast:pw@db/mast?", {}, _PLAIN, id="query-empty"),
+    pytest.param("ecto://mast:pw@db/mast?&&", {}, _PLAIN, id="query-only-separators"),
+    pytest.param("ecto://mast:pw@db/mast?prefix=x&a", {}, _PLAIN, id="query-unknown-keys"),
+    pytest.param("ecto://mast:pw@db/mast?pool_size=20&timeout=15000", {}, _PLAIN, id="integers"),
+    pytest.param("ecto://mast:pw@db/mast?timeout=%2B15000", {}, _PLAIN, id="signed-integer"),
+    pytest.param("ecto://mast:pw@db/mast#ssl=true", {}, _PLAIN, id="fragment"),
+    pytest.param("ecto://mast:pw@db/mast?sslmode=prefer", {}, _PLAIN, id="sslmode-prefer"),
+    pytest.param(
+        "ecto://mast@localhost/mast?socket_dir=/run/postgresql",
+        {},
+        ("mast", None, "/run/postgresql/.s.PGSQL.5432", "mast"),
+        id="socket-dir",
+    ),
+    pytest.param(
+        "ecto://mast@localhost:6543/mast?socket_dir=%2Frun%2Fpostgresql%2F",
+        {},
+        ("mast", None, "/run/postgresql/.s.PGSQL.6543", "mast"),
+        id="socket-dir-and-port",
+    ),
+    pytest.param(
+        "ecto://mast@localhost/mast?socket=/run/pg/.s.PGSQL.6543",
+        {},
+        ("mast", None, "/run/pg/.s.PGSQL.6543", "mast"),
+        id="socket",
+    ),
+    pytest.param(
+        "ecto://mast:pw@[2001:db8::7]:6543/mast",
+        {"ECTO_IPV6": "true"},
+        ("mast", "pw", "[2001:db8::7]:6543", "mast"),
+        id="ipv6",
+    ),
+    pytest.param(
+        "ecto://mast:pw@[::1]/mast", {"ECTO_IPV6": "1"}, ("mast", "pw", "[::1]:5432", "mast"),
+        id="ipv6-loopback",
+    ),
+    pytest.param("ecto://mast:pw@db/mast", {"ECTO_IPV6": "true"}, _PLAIN, id="ipv6-name"),
+    pytest.param(
+        "ecto://mast:pw@192.0.2.7/mast", {"ECTO_IPV6": "false"},
+        ("mast", "pw", "192.0.2.7:5432", "mast"), id="ipv4",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "mast", "expected"), _ACCEPTED)
+def test_accepted(
+    url: str, mast: dict[str, str], expected: tuple[str, str | None, str, str]
+) -> None:
+    """What Ecto takes is read as Ecto reads it."""
+    assert _read(url, **mast) == expected
+
+
+_REFUSED = [
+    pytest.param(f"mast:{CANARY}@db/mast", {}, "no host", id="no-scheme-no-slashes"),
+    pytest.param(f"jdbc:postgresql://mast:{CANARY}@db/mast", {}, "no host", id="jdbc"),
+    pytest.param(f"ecto:/mast:{CANARY}@db/mast", {}, "no host", id="one-slash"),
+    pytest.param(f"ecto:///{CANARY}", {}, "no host", id="no-authority"),
+    pytest.param(f"ecto://mast:{CANARY}@/mast", {}, "no host", id="no-host"),
+    pytest.param(f"ecto://mast:{CANARY}@:5432/mast", {}, "no host", id="port-without-host"),
+    pytest.param(f"ecto://mast:{CANARY}@[]/mast", {}, "no host", id="empty-brackets"),
+    pytest.param(f"host=db password={CANARY}", {}, "blank", id="libpq-keywords"),
+    pytest.param(f"ecto://mast:{CANARY}@db", {}, "database name", id="no-path"),
+    pytest.param(f"ecto://mast:{CANARY}@db/", {}, "database name", id="empty-path"),
+    pytest.param(f"ecto://mast:{CANARY}@db/a/b", {}, "database name", id="nested-path"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast/", {}, "database name", id="slash-at-end"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast\n", {}, "line break", id="newline-at-end"),
+    pytest.param(f"ecto://mast:{CANARY} @db/mast", {}, "blank", id="blank"),
+    pytest.param(f"ecto://mast:{CANARY}\0@db/mast", {}, "control", id="raw-nul"),
+    pytest.param(f"ecto://mast:{CANARY}%00@db/mast", {}, "NUL", id="encoded-nul"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast%00", {}, "NUL", id="nul-in-database"),
+    pytest.param(f"ecto://mast:{CANARY}%ff@db/mast", {}, "UTF-8", id="encoded-bad-utf8"),
+    pytest.param(f"ecto://mast:{CANARY}\udcff@db/mast", {}, "UTF-8", id="raw-bad-utf8"),
+    pytest.param(f"ecto://mast:{CANARY}%@db/mast", {}, "%25", id="stray-percent"),
+    pytest.param(f"ecto://mast:{CANARY}%4@db/mast", {}, "%25", id="half-an-escape"),
+    pytest.param(f"ecto://m%zz:{CANARY}@db/mast", {}, "%25", id="stray-percent-in-user"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?a=%", {}, "%25", id="stray-percent-in-query"),
+    pytest.param(f"ecto://mast@db/mast?password={CANARY}%25", {}, "%25", id="decoded-twice"),
+    pytest.param(f"ecto://mast:{CANARY}:x@db/mast", {}, "%3A", id="colon-in-password"),
+    pytest.param(f"ecto://mast:{CANARY}/x@db/mast", {}, "percent-encoded", id="slash-in-password"),
+    pytest.param(f"ecto://mast:{CANARY}#x@db/mast", {}, "percent-encoded", id="hash-in-password"),
+    pytest.param(f"ecto://mast:{CANARY}?x@db/mast", {}, "percent-encoded", id="query-in-password"),
+    pytest.param(f"ecto://:{CANARY}@db/mast", {}, "no user", id="empty-user"),
+    pytest.param(f"ecto://db/{CANARY}", {}, "no user", id="no-user-anywhere"),
+    pytest.param(f"ecto://mast:{CANARY}@db:0/mast", {}, "port", id="port-zero"),
+    pytest.param(f"ecto://mast:{CANARY}@db:65536/mast", {}, "port", id="port-too-great"),
+    pytest.param(f"ecto://mast:{CANARY}@db:x5432/mast", {}, "port", id="port-letters"),
+    pytest.param(f"ecto://mast:{CANARY}@db:-1/mast", {}, "port", id="port-negative"),
+    pytest.param(f"ecto://mast:{CANARY}@db:\u0665/mast", {}, "port", id="port-arabic-digit"),
+    pytest.param(f"ecto://mast:{CANARY}@db:1:2/mast", {}, "port", id="two-ports"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?port=x", {}, "port", id="query-port-letters"),
+    pytest.param(f"ecto://mast:{CANARY}@::1/mast", {}, "host", id="ipv6-without-brackets"),
+    pytest.param(f"ecto://mast:{CANARY}@[::1]/mast", {}, "ECTO_IPV6", id="ipv6-unset"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@[::1]/mast", {"ECTO_IPV6": "yes"}, "ECTO_IPV6", id="ipv6-yes"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@192.0.2.7/mast", {"ECTO_IPV6": "true"}, "IPv4", id="ipv4-as-ipv6"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@[db]/mast", {}, "brackets", id="name-in-brackets"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@%2Frun%2Fpostgresql/mast", {}, "socket_dir", id="path-as-host"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?host=/run/pg", {}, "socket_dir", id="libpq-host"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?socket_dir=run/pg", {}, "socket_dir", id="relative-dir"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?socket_dir=", {}, "socket_dir", id="empty-dir"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?socket=/run/pg", {}, "socket", id="dir-as-socket"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?socket=/run/.s.PGSQL.65536", {}, "socket", id="socket-port"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?socket=/run/.s.PGSQL.05432", {}, "socket", id="socket-zero"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?socket_dir=/run/pg", {"ECTO_IPV6": "true"}, "ECTO_IPV6",
+        id="ipv6-and-socket",
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?socket_dir=/run/pg&ssl=true", {}, "ssl", id="tls-and-socket"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?ssl=require", {}, "ssl", id="ssl-other"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?ssl=", {}, "ssl", id="ssl-empty"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?sslmode=require", {}, "sslmode", id="sslmode"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?pool_size=ten", {}, "pool_size", id="pool-size"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=1.5", {}, "timeout", id="timeout-float"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=+1", {}, "timeout", id="timeout-plus"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?idle_interval=", {}, "idle_interval", id="idle"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?prepare=named", {}, "prepare", id="unusable-key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "mast", "reason"), _REFUSED)
+def test_refused(url: str, mast: dict[str, str], reason: str) -> None:
+    """What Ecto refuses or misreads ends with 78 and a reason, and nothing of the URL is shown."""
+    with pytest.raises(Failure) as caught:
+        ecto_url.parse({"DATABASE_URL": url, **mast})
+    failure = caught.value
+    assert failure.cause is causes.URL_REFUSED
+    assert failure.code == Code.CONFIG
+    assert reason in failure.message
+    assert CANARY.lower() not in f"{failure} {failure.__cause__}".lower()
+    assert failure.__suppress_context__ or failure.__context__ is None
+
+
+@pytest.mark.parametrize("mast", [{}, {"DATABASE_URL": ""}])
+def test_missing(mast: dict[str, str]) -> None:
+    """No URL and an empty one are a cause of their own."""
+    with pytest.raises(Failure) as caught:
+        ecto_url.parse(mast)
+    assert caught.value.cause is causes.URL_MISSING
+
+
+@pytest.mark.parametrize(
+    ("query", "tls"), [("", False), ("?ssl=false", False), ("?ssl=true", True)]
+)
+def test_tls(*, query: str, tls: bool) -> None:
+    """TLS is what ssl=true asks for, verified against the authorities of PGSSLROOTCERT."""
+    target = ecto_url.parse(
+        {"DATABASE_URL": f"ecto://u:p@db/mast{query}", "PGSSLROOTCERT": "/etc/ca.pem"}
+    )
+    assert target.tls is tls
+    assert target.root_certificate == ("/etc/ca.pem" if tls else None)
+
+
+def test_tls_without_authorities_of_its_own() -> None:
+    """Without PGSSLROOTCERT it is a bundle of the system."""
+    target = ecto_url.parse({"DATABASE_URL": "ecto://u:p@db/mast?ssl=true"})
+    assert str(target.root_certificate).startswith("/etc/")
+
+
+def test_repr_without_password() -> None:
+    """A target in a traceback or a log does not show the password."""
+    target = ecto_url.parse({"DATABASE_URL": f"ecto://mast:{CANARY}@db/mast"})
+    assert target.password == CANARY
+    assert CANARY not in repr(target)
+    assert "db:5432" in repr(target)
+
+
+_PART = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
+_HOST = st.sampled_from(["db", "localhost", "db-1.example.org", "192.0.2.7", "x_y"])
+
+
+@given(user=_PART, password=_PART, host=_HOST, port=st.integers(1, 65535), database=_PART)
+def test_round_trip(user: str, password: str, host: str, port: int, database: str) -> None:
+    """Whatever the parts are, percent-encoded into a URL they are read back the same."""
+    userinfo = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    target = ecto_url.parse(
+        {"DATABASE_URL": f"ecto://{userinfo}@{host}:{port}/{quote(database, safe='')}"}
+    )
+    assert (target.user, target.password) == (user, password)
+    assert (target.host, target.port, target.database) == (host, port, database)
+
+
+def _shown(url: str) -> str:
+    """Return everything that a refusal of `url` shows; empty when it is accepted."""
+    shown = ""
+    try:
+        ecto_url.parse({"DATABASE_URL": url})
+    except Failure as failure:
+        shown = f"{failure.message} {failure.remedy} {failure.__cause__} (exit {failure.code:d})"
+    assert not shown or shown.endswith("(exit 78)")
+    return shown
+
+
+_VALID = [
+    f"ecto://mast:{CANARY}@db.example:5432/mast?ssl=true&pool_size=10#x",
+    f"postgres://{CANARY}:pw%40@[::1]/mast?timeout=15000",
+    f"ecto://mast@localhost/mast?socket_dir=/run/postgresql&password={CANARY}",
+]
+_PIECES = st.one_of(
+    st.sampled_from(["", "@", ":", "/", "//", "?", "#", "%", "%0", "%00", "%ff", "[", "]", "&"]),
+    st.sampled_from(["=", "+", " ", "\n", "\0", "\udcff", "ssl=", "port=x", "0", "99999"]),
+    st.text(max_size=3),
+)
+
+
+@given(
+    url=st.sampled_from(_VALID),
+    cuts=st.lists(st.tuples(st.integers(0, 80), st.integers(0, 3), _PIECES), max_size=4),
+)
+def test_mutations_show_nothing(url: str, cuts: list[tuple[int, int, str]]) -> None:
+    """A URL damaged anywhere is read or refused, and the secret in it is never shown."""
+    for at, size, piece in cuts:
+        url = url[:at] + piece + url[at + size :]
+    shown = _shown(url)
+    # A cut through the secret leaves pieces of it, which must not be seen either.
+    assert "Zq7" not in shown
+    assert "Canary" not in shown
+
+
+_GREEK = "αβγδ"
+
+
+@given(st.text(st.sampled_from(_GREEK + ":/?#[]@%+&=.0123abcdef \n\0\udc80"), max_size=60))
+def test_any_text_shows_nothing(text: str) -> None:
+    """Any text is read or refused with 78, never with another exception, and never repeated."""
+    shown = _shown(text or "-")
+    assert not set(_GREEK) & set(shown)
