@@ -35,7 +35,7 @@ in
       POOL_SIZE = 20;
       DNS_CLUSTER_QUERY = null;
       RELEASE_DISTRIBUTION = "none";
-      GREETING = ''with "quotes", a \backslash and 100 per cent'';
+      GREETING = ''with "quotes", a \backslash and 100% per cent'';
     };
   };
   other-socket = {
@@ -44,7 +44,7 @@ in
   };
   other-environment-file = mast {
     selfManage = true;
-    environmentFile = "/etc/a folder/mast.env";
+    environmentFile = "/etc/a folder/100%.env";
   };
   ipv6 = mast {
     database.createLocally = false;

@@ -19,11 +19,11 @@ def _libs() -> list[str]:
 
 @pytest.fixture(params=_libs(), ids=lambda lib: "nixpkgs" if lib else "stand-in")
 def nix(request: pytest.FixtureRequest) -> Nix:
-    """The evaluator, once with each lib that there is."""
+    """Evaluate with each lib that there is, one after the other."""
     return Nix(request.param)
 
 
 @pytest.fixture
 def configurations(nix: Nix) -> Any:
-    """What the module makes of each of configurations.nix."""
+    """Evaluate the module with each of configurations.nix."""
     return nix("harness.configurations")

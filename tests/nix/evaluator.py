@@ -49,9 +49,9 @@ def literal(text: str) -> str:
 
 
 class Nix:
-    """The evaluator with one of the libs."""
+    """The evaluator with one of the libs, the stand-in by default."""
 
-    def __init__(self, lib: str) -> None:
+    def __init__(self, lib: str = "") -> None:
         self.lib = lib
 
     def __call__(self, expression: str) -> Any:

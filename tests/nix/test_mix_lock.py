@@ -9,12 +9,10 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from nix.evaluator import ROOT, literal
+from nix.evaluator import ROOT, Nix, literal
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from nix.evaluator import Nix
 
 EVERY_KIND = (ROOT / "tests/nix/every-kind.lock").read_text()
 INNER, OUTER = "1" * 64, "2" * 64
@@ -145,9 +143,9 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("lock", "message", "remedy"), MALFORMED.values(), ids=MALFORMED)
-def test_refusals(nix: Nix, lock: str, message: str, remedy: str) -> None:
+def test_refusals(lock: str, message: str, remedy: str) -> None:
     """What cannot be fetched by its own checksum is refused, naming entry and remedy."""
-    said = nix.refusal(f"harness.mixLock.packages {literal(lock)}")
+    said = Nix().refusal(f"harness.mixLock.packages {literal(lock)}")
     assert message in said
     assert remedy in said
 
@@ -263,7 +261,7 @@ def test_assembled_tree(nix: Nix, tmp_path: Path) -> None:
     out = tmp_path / "out"
     subprocess.run(
         ["bash", "-eu", "-c", script], env={"PATH": "/usr/bin:/bin", "out": str(out)}, check=True
-    )  # noqa: E501
+    )
 
     assert (out / "jason/lib/jason.ex").read_text() == "# code"
     assert (out / "jason/.hex").read_text() == f"jason,1.4.5,{INNER},hexpm"

@@ -8,20 +8,22 @@ let
   root = ../../..;
   pkgs = import ./pkgs.nix { inherit lib; };
 
+  system =
+    module:
+    lib.evalModules {
+      modules = [
+        ./nixos.nix
+        (root + "/nix/module.nix")
+        module
+      ];
+      specialArgs = { inherit pkgs; };
+    };
+
+  # What the tests look at.
   evaluate =
     module:
     let
-      inherit
-        (lib.evalModules {
-          modules = [
-            ./nixos.nix
-            (root + "/nix/module.nix")
-            module
-          ];
-          specialArgs = { inherit pkgs; };
-        })
-        config
-        ;
+      inherit (system module) config;
       names = map (package: package.name);
     in
     {
@@ -41,7 +43,12 @@ let
     };
 in
 {
-  inherit lib pkgs evaluate;
+  inherit
+    lib
+    pkgs
+    system
+    evaluate
+    ;
 
   configurations = lib.mapAttrs (_: evaluate) (import ../configurations.nix);
 

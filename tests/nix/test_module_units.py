@@ -1,0 +1,265 @@
+"""What the module generates, directive by directive."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
+
+# What NixOS itself adds to every service.
+_PATH = ":".join(
+    f"{package}/{folder}"
+    for folder in ("bin", "sbin")
+    for package in ("coreutils", "findutils", "gnugrep", "gnused", "systemd")
+)
+_NIXOS = f"""\
+Environment="LOCALE_ARCHIVE=/run/current-system/sw/lib/locale/locale-archive"
+Environment="PATH={_PATH}"
+Environment="TZDIR=/etc/zoneinfo"
+"""
+
+MAST = f"""\
+[Unit]
+After=network.target postgresql.target
+Description=Mast, a dashboard for a small fleet of servers
+Documentation=https://github.com/pachev/mast
+Requires=postgresql.target
+[Service]
+{_NIXOS}\
+Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"
+Environment="ERL_AFLAGS=-kernel inet_dist_use_interface {{127,0,0,1}}"
+Environment="ERL_CRASH_DUMP_SECONDS=0"
+Environment="ERL_EPMD_ADDRESS=127.0.0.1"
+Environment="PHX_HOST=localhost"
+Environment="PHX_SERVER=true"
+Environment="PORT=4000"
+Environment="RELEASE_DISTRIBUTION=sname"
+Environment="RELEASE_NODE=mast@localhost"
+Environment="RELEASE_TMP=/run/mast"
+Type=exec
+ExecStartPre=/nix/store/unit-script-mast-pre-start/bin/mast-pre-start
+ExecStart=mast/bin/mast start
+EnvironmentFile=/run/secrets/mast.env
+EnvironmentFile=-/run/mast/cookie.env
+TimeoutStartSec=15min
+Restart=on-failure
+RestartSec=10s
+KillMode=mixed
+TimeoutStopSec=30s
+User=mast
+DynamicUser=true
+UMask=0077
+RuntimeDirectory=mast
+RuntimeDirectoryMode=0700
+WorkingDirectory=/run/mast
+LimitNOFILE=65536
+LimitCORE=0
+CapabilityBoundingSet=
+NoNewPrivileges=true
+ProtectSystem=strict
+ProtectHome=true
+PrivateMounts=true
+PrivateTmp=true
+PrivateDevices=true
+DevicePolicy=closed
+PrivateUsers=true
+PrivateIPC=true
+ProtectProc=invisible
+ProcSubset=pid
+ProtectClock=true
+ProtectControlGroups=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+RemoveIPC=true
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+LockPersonality=true
+MemoryDenyWriteExecute=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+RestrictAddressFamilies=AF_UNIX
+RestrictAddressFamilies=AF_INET
+RestrictAddressFamilies=AF_INET6
+[Install]
+WantedBy=multi-user.target
+"""
+
+AGENT = f"""\
+[Unit]
+[Service]
+{_NIXOS}\
+Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"
+Environment="ERL_CRASH_DUMP_SECONDS=0"
+Environment="MAST_AGENT_ENV_FILE=%d/mast.env"
+Environment="MAST_BIN=mast/bin/mast"
+Environment="PHX_HOST=localhost"
+Environment="PORT=4000"
+X-RestartIfChanged=false
+DynamicUser=true
+LoadCredential=mast.env:/run/secrets/mast.env
+PrivateNetwork=true
+IPAddressDeny=any
+RestrictAddressFamilies=
+RestrictAddressFamilies=AF_UNIX
+[Install]
+WantedBy=mast.service
+"""
+
+DATABASE_URL = (
+    'Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"'
+)
+_EXTERNAL = (
+    {
+        DATABASE_URL,
+        "After=network.target postgresql.target",
+        "Requires=postgresql.target",
+    },
+    {"After=network.target network-online.target", "Wants=network-online.target"},
+)
+_SETTINGS = {
+    'Environment="GREETING=with \\"quotes\\", a \\\\backslash and 100%% per cent"',
+    'Environment="MAST_PUBLIC_URL=https://mast.example.org"',
+    'Environment="MAST_TRUST_PROXY_HEADERS=true"',
+    'Environment="POOL_SIZE=20"',
+    'Environment="RELEASE_DISTRIBUTION=none"',
+}
+_IPV6 = {'Environment="ECTO_IPV6=true"'}
+_SOCKET_5433 = DATABASE_URL.replace("5432", "5433")
+
+# configuration: (lines of `minimal` that are missing, lines that are new)
+MAST_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
+    "minimal": (set(), set()),
+    "host-and-port": (
+        {'Environment="PHX_HOST=localhost"', 'Environment="PORT=4000"'},
+        {'Environment="PHX_HOST=mast.example.org"', 'Environment="PORT=8080"'},
+    ),
+    "firewall": (
+        {'Environment="PHX_HOST=localhost"'},
+        {'Environment="PHX_HOST=mast.example.org"'},
+    ),
+    "external": _EXTERNAL,
+    "self-managed": (set(), set()),
+    "self-managed-external": _EXTERNAL,
+    "settings": ({'Environment="RELEASE_DISTRIBUTION=sname"'}, _SETTINGS),
+    "other-socket": ({DATABASE_URL}, {_SOCKET_5433}),
+    "other-environment-file": (
+        {"EnvironmentFile=/run/secrets/mast.env"},
+        {"EnvironmentFile=/etc/a folder/100%%.env"},
+    ),
+    "ipv6": (_EXTERNAL[0], _EXTERNAL[1] | _IPV6),
+}
+
+# configuration: (lines of `self-managed` that are missing, lines that are new)
+AGENT_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
+    "self-managed": (set(), set()),
+    "self-managed-external": (
+        {
+            DATABASE_URL,
+            "PrivateNetwork=true",
+            "IPAddressDeny=any",
+            "RestrictAddressFamilies=",
+            "RestrictAddressFamilies=AF_UNIX",
+        },
+        set(),
+    ),
+    "settings": (set(), _SETTINGS),
+    "other-environment-file": (
+        {"LoadCredential=mast.env:/run/secrets/mast.env"},
+        {"LoadCredential=mast.env:/etc/a folder/100%%.env"},
+    ),
+}
+
+
+def directives(text: str) -> list[str]:
+    """Return the lines of a unit, sorted, with the names of packages for their store paths."""
+    return sorted(filter(None, _STORE.sub("", text).splitlines()))
+
+
+def changed(baseline: str, gone: set[str], new: set[str]) -> list[str]:
+    """Return the lines of a unit that differs from the baseline in what is named."""
+    lines = directives(baseline)
+    assert gone <= set(lines), "the expectation itself is wrong"
+    return sorted([line for line in lines if line not in gone] + list(new))
+
+
+@pytest.mark.parametrize("name", MAST_DIFFERS)
+def test_mast_service(configurations: Any, name: str) -> None:
+    """mast.service has exactly these directives; an option changes what it should, no more."""
+    assert directives(configurations[name]["units"]["mast"]) == changed(MAST, *MAST_DIFFERS[name])
+
+
+@pytest.mark.parametrize("name", AGENT_DIFFERS)
+def test_mast_agent_service(configurations: Any, name: str) -> None:
+    """What NixOS adds to the agent's own unit is exactly this, and no more than differs."""
+    made = directives(configurations[name]["units"]["mast-agent"])
+    assert made == changed(AGENT, *AGENT_DIFFERS[name])
+
+
+def test_every_configuration_is_asserted(configurations: Any) -> None:
+    """No configuration is evaluated without its units being looked at."""
+    enabled = set(configurations) - {"disabled"}
+    assert enabled == set(MAST_DIFFERS)
+    assert {name for name in enabled if "mast-agent" in configurations[name]["units"]} == set(
+        AGENT_DIFFERS
+    )
+
+
+def test_nothing_when_disabled(configurations: Any) -> None:
+    """Without `enable` the other options have no effect at all."""
+    made = configurations["disabled"]
+    assert made["units"] == {}
+    assert made["postgresql"]["enable"] is False
+    assert made["ports"] == made["packages"] == made["onPath"] == made["failed"] == []
+
+
+def test_agent_comes_with_self_manage_alone(configurations: Any) -> None:
+    """The agent's unit and command are there with selfManage, and not without."""
+    for name, made in configurations.items():
+        managed = name in AGENT_DIFFERS
+        assert made["packages"] == (["mast-agent"] if managed else []), name
+        if name != "disabled":
+            assert made["onPath"] == (["mast", "mast-agent"] if managed else ["mast"]), name
+
+
+def test_nothing_of_the_boot_waits_for_the_agent(configurations: Any) -> None:
+    """The agent is wanted by mast.service alone, and nothing requires it."""
+    for name in AGENT_DIFFERS:
+        units = configurations[name]["units"]
+        assert configurations[name]["wantedBy"]["mast-agent"] == ["mast.service"]
+        assert "mast-agent" not in units["mast"]
+
+
+def test_local_database(configurations: Any) -> None:
+    """createLocally makes the database and a role that owns it, without a password."""
+    for name, made in configurations.items():
+        local = name not in {"disabled", "external", "self-managed-external", "ipv6"}
+        expected = (
+            {
+                "enable": True,
+                "ensureDatabases": ["mast"],
+                "ensureUsers": [{"name": "mast", "ensureDBOwnership": True}],
+            }
+            if local
+            else {"enable": False, "ensureDatabases": [], "ensureUsers": []}
+        )
+        assert made["postgresql"] == expected, name
+
+
+def test_firewall(configurations: Any) -> None:
+    """The port is open with openFirewall alone."""
+    opened = {name: made["ports"] for name, made in configurations.items() if made["ports"]}
+    assert opened == {"firewall": [4000]}
+
+
+def test_valid_configurations_are_accepted_in_silence(configurations: Any) -> None:
+    """None of the configurations fails an assertion or gives a warning."""
+    for name, made in configurations.items():
+        assert (made["failed"], made["warnings"]) == ([], []), name
