@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Without a deadline, since the machine may be busy; the same examples each time in CI.
 settings.register_profile(
-    "unit", max_examples=100, deadline=None, derandomize=bool(os.environ.get("CI"))
+    "unit", max_examples=60, deadline=None, derandomize=bool(os.environ.get("CI"))
 )
 settings.load_profile("unit")
 

@@ -1,0 +1,209 @@
+"""Small files that are whole or absent, and are never trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mast_agent import published, record, storage
+from mast_agent.storage import UnusableError
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What is written is read back the same, text of any kind included."""
+    document = {"text": "é☃\u202e\n\0", "number": 1, "none": None, "list": [1.5, True]}
+    storage.write(tmp_path / "x", document, mode=0o600, durable=True)
+    assert storage.read(tmp_path / "x") == document
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_mode(tmp_path: Path, mode: int, umask: int) -> None:
+    """The file has the mode that was asked for, whatever the umask is."""
+    old = os.umask(umask)
+    try:
+        storage.write(tmp_path / "x", {}, mode=mode, durable=False)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == mode
+
+
+def test_owner(tmp_path: Path) -> None:
+    """The file belongs to the owner of its directory, also when root writes it."""
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12345, 12346)
+    storage.write(tmp_path / "x", {}, mode=0o600, durable=True)
+    written, directory = (tmp_path / "x").stat(), tmp_path.stat()
+    assert (written.st_uid, written.st_gid) == (directory.st_uid, directory.st_gid)
+
+
+def test_replaces(tmp_path: Path) -> None:
+    """A file is replaced as a whole: whoever has the old one open still reads that."""
+    storage.write(tmp_path / "x", {"old": 1}, mode=0o600, durable=True)
+    with (tmp_path / "x").open() as old:
+        storage.write(tmp_path / "x", {"new": 2}, mode=0o600, durable=True)
+        assert json.load(old) == {"old": 1}
+    assert storage.read(tmp_path / "x") == {"new": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_replaces_a_link(tmp_path: Path) -> None:
+    """A symbolic link in the file's place is replaced, and what it names is left alone."""
+    (tmp_path / "victim").write_text("untouched")
+    (tmp_path / "x").symlink_to(tmp_path / "victim")
+    storage.write(tmp_path / "x", {"a": 1}, mode=0o600, durable=True)
+    assert (tmp_path / "victim").read_text() == "untouched"
+    assert storage.read(tmp_path / "x") == {"a": 1}
+
+
+def test_failure_leaves_nothing(tmp_path: Path) -> None:
+    """A write that fails leaves what was there and no temporary file."""
+    (tmp_path / "x").mkdir()  # a file cannot be renamed over a directory
+    with pytest.raises(OSError, match="directory"):
+        storage.write(tmp_path / "x", {}, mode=0o600, durable=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_order_of_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, durable: bool
+) -> None:
+    """A durable write syncs the file before the rename, and the directory after it."""
+    calls: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(fd: int) -> None:
+        calls.append("directory" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+        fsync(fd)
+
+    def noted_rename(source: Path, target: Path) -> Path:
+        calls.append("rename")
+        assert json.loads(source.read_text()) == {"whole": "x" * 9000}
+        return rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    storage.write(tmp_path / "x", {"whole": "x" * 9000}, mode=0o600, durable=durable)
+    assert calls == (["file", "rename", "directory"] if durable else ["rename"])
+
+
+def test_absent(tmp_path: Path) -> None:
+    """No file is None, and a missing directory is no file."""
+    assert storage.read(tmp_path / "x") is None
+    assert storage.read(tmp_path / "nowhere" / "x") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="cut-off"),
+        pytest.param(b"[1]", id="list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"a": "\xff"}', id="bad-utf8"),
+        pytest.param(b"[" * 60000, id="deeply-nested"),
+        pytest.param(b'{"a": ' + b"9" * 5000 + b"}", id="huge-number"),
+        pytest.param(b'{"a": "' + b"x" * storage.MAX_BYTES + b'"}', id="too-large"),
+    ],
+)
+def test_unusable(tmp_path: Path, content: bytes) -> None:
+    """Whatever is not a small JSON object is unusable."""
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(UnusableError):
+        storage.read(tmp_path / "x")
+
+
+def test_special_files(tmp_path: Path) -> None:
+    """Links, FIFOs, devices and directories are unusable, at once and without a leak."""
+    storage.write(tmp_path / "good", {"a": 1}, mode=0o600, durable=False)
+    (tmp_path / "link").symlink_to(tmp_path / "good")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    begin = time.monotonic()
+    for name in ("link", "dangling", "directory", "fifo", "/dev/null"):
+        with pytest.raises(UnusableError):
+            storage.read(tmp_path / name)
+    assert time.monotonic() - begin < 1
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_socket(tmp_path: Path) -> None:
+    """A socket in the file's place cannot be read, which is an OSError."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "x"))
+        with pytest.raises(OSError, match="No such device"):
+            storage.read(tmp_path / "x")
+
+
+def test_set_aside(tmp_path: Path) -> None:
+    """What is set aside is kept under another name, and replaces what was set aside before."""
+    for content in ("first", "second"):
+        (tmp_path / "x").write_text(content)
+        assert storage.set_aside(tmp_path / "x") == tmp_path / "x.unusable"
+        assert not (tmp_path / "x").exists()
+        assert (tmp_path / "x.unusable").read_text() == content
+    assert storage.set_aside(tmp_path / "x") is None
+
+
+_JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=5),
+        st.sampled_from(["1", "waiting", "Infinity", 1, float("inf"), 10**400]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["id", "name", "cause", "code", "total"]), inner),
+    ),
+    max_leaves=6,
+)
+_KEYS = [
+    *("server", "machine", "database", "enrolled_at", "state", "phase", "message", "since"),
+    *("attempts", "next_retry_at", "error", "migrations", "updated_at", "pid", "started"),
+]
+# Nearly right documents: all keys there, each with something of any kind.
+_DOCUMENTS = st.fixed_dictionaries(
+    {"version": st.just(1), "state": st.just("waiting")},
+    optional={key: _JSON for key in _KEYS if key != "state"},
+).map(lambda document: json.dumps(document).encode())
+
+
+@given(content=st.one_of(st.binary(max_size=200), _DOCUMENTS, _DOCUMENTS.map(lambda c: c[:-9])))
+def test_any_content(content: bytes) -> None:
+    """Record and published status are read or refused as unusable, whatever bytes are there."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / record.FILE_NAME).write_bytes(content)
+        (directory / published.FILE_NAME).write_bytes(content)
+        assert _type_of_record(directory) in (record.Record, UnusableError)
+        assert _type_of_published(directory) in (published.Published, UnusableError)
+
+
+def _type_of_record(directory: Path) -> type:
+    try:
+        return type(record.load(directory))
+    except UnusableError as error:
+        return type(error)
+
+
+def _type_of_published(directory: Path) -> type:
+    try:
+        found = published.load(directory)
+    except UnusableError as error:
+        return type(error)
+    assert found is not None
+    assert found.is_alive() in (True, False)
+    return type(found)
