@@ -4,6 +4,8 @@ Only attributes that every click has had are used: typer brings its own copy of 
 How the data is printed is left to `manpage` and `completions`.
 """
 
+# ruff: noqa: INP001 - not a package: package.mk runs these with packaging/ on the path
+
 from __future__ import annotations
 
 import re
@@ -53,7 +55,6 @@ class Program(Command):
 def read(name: str) -> Program:
     """Return the command line of mast-agent, called `name`."""
     import typer.main  # noqa: PLC0415 - what is built without it should not need it
-
     from mast_agent.cli import app  # noqa: PLC0415
 
     return walk(typer.main.get_command(app), name)
@@ -84,7 +85,9 @@ def _options(command: Any) -> tuple[Option, ...]:
         for each in command.params
         if each.param_type_name == "option" and not each.hidden
     ]
-    found.append(Option(names=("-h", "--help"), metavar="", variable="", help="Show help and exit."))
+    found.append(
+        Option(names=("-h", "--help"), metavar="", variable="", help="Show help and exit.")
+    )
     return tuple(found)
 
 
@@ -95,6 +98,6 @@ def _variable(text: str | None) -> str:
 
 
 def _paragraphs(text: str | None) -> tuple[str, ...]:
-    """Split a help text at its empty lines; \\b and \\f are click's marks for the layout."""
+    """Split a help text at its empty lines, without the marks that click takes for its layout."""
     clean = (text or "").partition("\f")[0].replace("\b", "")
     return tuple(" ".join(part.split()) for part in clean.split("\n\n") if part.strip())

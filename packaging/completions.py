@@ -4,6 +4,8 @@ The words are written out, so that pressing Tab starts no Python.
 Usage: completions.py bash|zsh|fish
 """
 
+# ruff: noqa: INP001 - not a package: package.mk runs these with packaging/ on the path
+
 from __future__ import annotations
 
 import sys

@@ -4,6 +4,8 @@ What the help does not say, and a man page must, stands here: the files.
 Usage: manpage.py VERSION
 """
 
+# ruff: noqa: INP001 - not a package: package.mk runs these with packaging/ on the path
+
 from __future__ import annotations
 
 import sys

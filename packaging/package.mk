@@ -1,11 +1,12 @@
 # make install DESTDIR= PREFIX=   puts everything where the usual conventions want it
-# make deb                        the same, as dist/mast-agent_VERSION_all.deb
+# make deb                        the same, as dist/mast-agent_VERSION_all.deb (DIST= elsewhere)
 #
 # Included by the Makefile. PYTHON needs the agent's dependencies: the man page and the
 # completions are made from the command line itself.
 
 DESTDIR ?=
 PREFIX ?= /usr/local
+DIST ?= dist
 PYTHON ?= python3
 bindir = $(PREFIX)/bin
 libexecdir = $(PREFIX)/lib/mast-agent
@@ -47,4 +48,4 @@ install:
 	$(generate) packaging/completions.py fish >$(DESTDIR)$(fishdir)/mast-agent.fish
 
 deb:
-	packaging/build-deb.sh $(MAST_AGENT_VERSION) dist $(MAKE) -f packaging/package.mk PYTHON=$(PYTHON)
+	packaging/build-deb.sh $(MAST_AGENT_VERSION) $(DIST) $(MAKE) -f packaging/package.mk PYTHON=$(PYTHON)

@@ -118,7 +118,9 @@ class Machine:
         with self._running(program, scenario, seconds) as alive:
             while not cue():
                 if not alive():
-                    raise MachineError(f"{scenario}: ended before the power was cut\n{self._tail()}")
+                    raise MachineError(
+                        f"{scenario}: ended before the power was cut\n{self._tail()}"
+                    )
                 time.sleep(0.002)
 
     def facts(self, scenario: str) -> dict[str, Any]:
@@ -179,8 +181,10 @@ class Machine:
     def _tail(self) -> str:
         """Return the end of the console and of the journal, for a failure's message."""
         console = self._console.read_bytes()[-1500:].decode(errors="replace")
+        units = ["-u", "mast*", "-u", "postgresql*"]
+        directory = str(self.root / "var/log/journal")
         journal = subprocess.run(
-            ["journalctl", "-D", str(self.root / "var/log/journal"), "-n", "60", "--no-pager"],
+            ["journalctl", "-q", "-D", directory, "-n", "60", "--no-pager", *units],
             capture_output=True,
             text=True,
             check=False,

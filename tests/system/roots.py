@@ -162,4 +162,4 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     for each in (DEBIAN_13, DEBIAN_12):
-        print(obtain(each))
+        _say(str(obtain(each)))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-T = TypeVar("T")
+Found = TypeVar("Found")
 
 RESULTS = Path("/var/lib/test-results")
 ENV_FILE = Path("/etc/mast.env")
@@ -57,13 +57,13 @@ class Ran(NamedTuple):
     seconds: float
 
 
-def run(*argv: str, user: str | None = None, seconds: float = 60) -> Ran:
-    """Run a command, as another user where one is named."""
+def run(*argv: str, user: str | None = None, seconds: float = 60, text: str = "") -> Ran:
+    """Run a command, as another user where one is named; `text` is what it reads."""
     if user:
         argv = ("runuser", "-u", user, "--", *argv)
     begin = time.monotonic()
     done = subprocess.run(
-        argv, capture_output=True, timeout=seconds, check=False, cwd="/", stdin=subprocess.DEVNULL
+        argv, capture_output=True, timeout=seconds, check=False, cwd="/", input=text.encode()
     )
     return Ran(
         done.returncode,
@@ -73,20 +73,20 @@ def run(*argv: str, user: str | None = None, seconds: float = 60) -> Ran:
     )
 
 
-def must(*argv: str, user: str | None = None, seconds: float = 60) -> str:
+def must(*argv: str, user: str | None = None, seconds: float = 60, text: str = "") -> str:
     """Run a command that has to succeed and return what it printed."""
-    ran = run(*argv, user=user, seconds=seconds)
+    ran = run(*argv, user=user, seconds=seconds, text=text)
     if ran.code:
         raise RuntimeError(f"{' '.join(argv)}: exit {ran.code}\n{ran.out}\n{ran.err}")
     return ran.out
 
 
-def until(check: Callable[[], T], *, seconds: float, what: str) -> T:
+def until(check: Callable[[], Found | None], *, seconds: float, what: str) -> Found:
     """Return the first true value of `check`; give up after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := check()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s in vain for: {what}")
+            raise TimeoutError(f"waited {seconds} s in vain for: {what}; the agent: {agent()}")
         time.sleep(0.05)
     return value
 
@@ -125,16 +125,17 @@ def await_state(*states: str, seconds: float = 60) -> dict[str, str]:
         state = agent()
         return state if state["SubState"] in states else None
 
-    return until(there, seconds=seconds, what=f"mast-agent.service {states}, is {agent()}")
+    return until(there, seconds=seconds, what=f"mast-agent.service {states}")
 
 
 def await_text(text: str, *, seconds: float = 60) -> str:
     """Wait until the agent's STATUS= contains a text, and return all of it."""
-    return until(
-        lambda: (found := agent()["StatusText"]) and text in found and found,
-        seconds=seconds,
-        what=f"STATUS with {text!r}, is {agent()}",
-    )
+
+    def found() -> str | None:
+        said = agent()["StatusText"]
+        return said if text in said else None
+
+    return until(found, seconds=seconds, what=f"STATUS with {text!r}")
 
 
 def write_environment(changes: Mapping[str, str | None] | None = None) -> None:
@@ -160,11 +161,26 @@ def drop_in(name: str, text: str) -> None:
     must("systemctl", "daemon-reload")
 
 
+def scripted(name: str, script: str) -> str:
+    """Make a release whose bin/mast is a shell script, and return the path of that."""
+    root = Path("/opt") / name
+    (root / "bin").mkdir(parents=True)
+    for shared in ("lib", "releases"):
+        (root / shared).symlink_to(f"/opt/mast/{shared}")
+    executable = root / "bin/mast"
+    executable.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    executable.chmod(0o755)
+    return str(executable)
+
+
 def psql(sql: str, *, database: str = "mast") -> list[str]:
-    """Run SQL as the superuser and return the rows, columns separated by `|`."""
+    """Run SQL as the superuser and return the rows, columns separated by `|`.
+
+    The SQL is read from stdin: the journal keeps command lines, and canaries would be in them.
+    """
     out = must(
-        "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql,
-        user="postgres",
+        "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database,
+        user="postgres", text=sql,
     )  # fmt: skip
     return out.splitlines()
 
@@ -194,20 +210,15 @@ def evals() -> int:
 
 
 def status(*, user: str | None = None) -> dict[str, Any]:
-    """Return what `mast-agent status` says: code, text, and the JSON."""
-    text = run("mast-agent", "status", user=user)
-    data = run("mast-agent", "status", "--json", user=user)
-    try:
-        parsed = json.loads(data.out)
-    except ValueError:
-        parsed = None
-    return {
-        "code": text.code,
-        "text": text.out,
-        "error": text.err,
-        "json_code": data.code,
-        "json": parsed,
-    }
+    """Return what `mast-agent status` says: its exit code and text."""
+    said = run("mast-agent", "status", user=user)
+    return {"code": said.code, "text": said.out, "error": said.err}
+
+
+def status_json(*, user: str | None = None) -> dict[str, Any]:
+    """Return what `mast-agent status --json` says, its exit code as `exit`."""
+    said = run("mast-agent", "status", "--json", user=user)
+    return {**json.loads(said.out), "exit": said.code}
 
 
 def journal(*arguments: str) -> list[dict[str, Any]]:

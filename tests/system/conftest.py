@@ -1,0 +1,128 @@
+"""Fixtures of the system tests: the package, the reference release, and machines with both.
+
+Booting costs seconds, so that a scenario is run once and its facts are shared by the tests of a
+module; machines with everything installed share the layer in which that was done.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from system import roots
+from system.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPOSITORY = Path(__file__).parents[2]
+#: A name without number: `make deb` made twice from one tree, the second time as a newer version.
+NEWER = "99.0"
+
+
+def _missing() -> str:
+    """Return why machines cannot be booted here, "" when they can."""
+    if os.geteuid() != 0:
+        return "booting a machine needs root"
+    for program in ("systemd-nspawn", "debootstrap", "script", "dpkg-deb"):
+        if shutil.which(program) is None:
+            return f"booting a machine needs {program}"
+    return ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _able_to_boot() -> None:
+    """Skip where machines cannot be booted, but never in continuous integration."""
+    if reason := _missing():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def release() -> Path:
+    """The reference release of Mast."""
+    built = REPOSITORY / "build" / "release"
+    subprocess.run([REPOSITORY / "tests/release/build.sh", built], check=True)
+    return built
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Debian package, as `make deb` builds it."""
+    directory = tmp_path_factory.mktemp("package")
+    make = ["make", "-s", "-f", "packaging/package.mk", f"PYTHON={sys.executable}"]
+    subprocess.run(
+        [*make, "deb", f"DIST={directory}"], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL
+    )
+    (built,) = directory.glob("mast-agent_*_all.deb")
+    return built
+
+
+@pytest.fixture(scope="session")
+def newer_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same package with a higher version."""
+    directory = tmp_path_factory.mktemp("newer")
+    tree, built = directory / "tree", directory / "newer.deb"
+    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    lines = control.read_text(encoding="utf-8").splitlines()
+    lines = [f"Version: {NEWER}" if line.startswith("Version:") else line for line in lines]
+    control.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    init = tree / "usr/share/mast-agent/mast_agent/__init__.py"
+    init.write_text(f'"""Newer."""\n\n__version__ = "{NEWER}"\n', encoding="utf-8")
+    subprocess.run(
+        ["dpkg-deb", "--build", str(tree), str(built)], check=True, stdout=subprocess.DEVNULL
+    )
+    return built
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """Layers in which the package is installed and Mast configured, and the facts of doing so."""
+
+    layers: list[Path]
+    binds: dict[str, Path]
+    install: dict[str, Any]
+
+    def machine(self, directory: Path) -> Machine:
+        """Return a machine of its own over these layers."""
+        return Machine(self.layers, directory, binds=self.binds)
+
+
+@pytest.fixture(scope="session")
+def make_base(
+    release: Path, package: Path, newer_package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[roots.Recipe], Base]:
+    """Install the package on a Debian; the machine that did so is powered off."""
+
+    def make(recipe: roots.Recipe) -> Base:
+        root = roots.obtain(recipe)
+        directory = tmp_path_factory.mktemp(recipe.name)
+        binds = {"/opt/mast": release}
+        with Machine([root], directory, binds=binds) as machine:
+            machine.copy(package, "opt/packages/mast-agent.deb")
+            machine.copy(newer_package, "opt/packages/newer.deb")
+            facts = machine.boot("lifecycle.py", "install")
+            layers = [machine.written, root]
+        return Base(layers=layers, binds=binds, install=facts)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def debian_13(make_base: Callable[[roots.Recipe], Base]) -> Base:
+    """Debian 13 with everything installed and nothing started yet."""
+    return make_base(roots.DEBIAN_13)
+
+
+@pytest.fixture(scope="session")
+def debian_12(make_base: Callable[[roots.Recipe], Base]) -> Base:
+    """Debian 12 with everything installed and nothing started yet."""
+    return make_base(roots.DEBIAN_12)

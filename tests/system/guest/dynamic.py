@@ -1,0 +1,45 @@
+"""Scenarios: the situation of NixOS, with dbus-broker, DynamicUser= and a socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import inside
+import lifecycle
+
+
+def first_boot() -> dict[str, Any]:
+    """Enroll at boot, and look at it as root and as nobody."""
+    return {
+        "agent": inside.await_state("exited"),
+        "unit": inside.show("mast-agent.service", "DynamicUser", "User", "PrivateNetwork"),
+        "bus": inside.show("dbus.service", "Id")["Id"],
+        "static_user": "mast:" in Path("/etc/passwd").read_text(encoding="utf-8"),
+        "state_is_private": Path("/var/lib/mast-agent").resolve().parts[:4],
+        "servers": inside.servers(),
+        "evals": inside.evals(),
+        "status": inside.status(),
+        "status_nobody": inside.status(user="nobody"),
+        "leaks": lifecycle.leaks([]),
+        "journal": inside.journal("-t", "mast-agent"),
+    }
+
+
+def second_boot() -> dict[str, Any]:
+    """Look at it after a reboot; then let it fail, for nobody to see why."""
+    facts = {
+        "agent": inside.await_state("exited"),
+        "servers": inside.servers(),
+        "evals": inside.evals(),
+        "status": inside.status(),
+    }
+    inside.drop_in("broken", "[Service]\nEnvironment=MAST_BIN=/opt/nowhere/bin/mast\n")
+    inside.run("systemctl", "restart", "mast-agent")
+    facts["failed"] = inside.await_state("failed")
+    facts["failed_nobody"] = inside.status(user="nobody")
+    return facts
+
+
+if __name__ == "__main__":
+    inside.main(first_boot, second_boot)

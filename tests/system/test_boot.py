@@ -1,0 +1,62 @@
+"""The boot is never held up: PostgreSQL is masked, the agent waits, and nobody waits for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from system.conftest import Base
+
+pytestmark = pytest.mark.root
+
+_MASKED = "etc/systemd/system/postgresql.service"
+_WANTS = "etc/systemd/system/mast.service.wants/mast-agent.service"
+
+
+@pytest.fixture(scope="module")
+def without(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a boot with PostgreSQL masked and the agent disabled."""
+    with debian_13.machine(tmp_path_factory.mktemp("without")) as machine:
+        machine.link(_MASKED, "/dev/null")
+        (machine.root / _WANTS).unlink()
+        return machine.boot("boot.py", "without_agent")
+
+
+@pytest.fixture(scope="module")
+def with_agent(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a boot with PostgreSQL masked and the agent enabled."""
+    with debian_13.machine(tmp_path_factory.mktemp("with")) as machine:
+        machine.link(_MASKED, "/dev/null")
+        return machine.boot("boot.py", "with_agent", seconds=180)
+
+
+def test_multi_user_is_reached_as_fast(without: dict[str, Any], with_agent: dict[str, Any]) -> None:
+    """multi-user.target follows mast.service at once, with a waiting agent as without it."""
+    assert without["agent"]["ActiveState"] == "inactive"
+    assert with_agent["agent_at_boot"]["ActiveState"] == "activating"
+    assert without["boot"]["after_mast"] < 1
+    assert with_agent["boot"]["after_mast"] < 1
+    assert with_agent["boot"]["total"] < 1.5 * without["boot"]["total"] + 2
+
+
+def test_starting_mast_returns(with_agent: dict[str, Any]) -> None:
+    """`systemctl start mast.service` ends while the agent goes on waiting."""
+    assert with_agent["start_seconds"] < 60
+    assert with_agent["waiting"]["ActiveState"] == "activating"
+
+
+def test_systemctl_shows_the_phase_while_it_waits(with_agent: dict[str, Any]) -> None:
+    """`systemctl status` and `mast-agent status` tell nobody what is waited for."""
+    assert 'Status: "waiting: database: ' in with_agent["unit_status"]
+    assert with_agent["status_nobody"]["code"] == 3
+    assert with_agent["status_nobody"]["text"].startswith("pending: waiting")
+    assert "systemctl start postgresql" in with_agent["status_nobody"]["text"]
+
+
+def test_it_enrolls_by_itself_when_the_database_comes(with_agent: dict[str, Any]) -> None:
+    """Once PostgreSQL is unmasked and started, Mast comes up and the host is enrolled."""
+    assert with_agent["in_the_end"]["SubState"] == "exited"
+    assert len(with_agent["servers"]) == 1
+    assert with_agent["mast"] == "active"

@@ -1,0 +1,128 @@
+"""What the unit does when it fails, when it is stopped, and when it cannot be set up."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from system.conftest import Base
+
+pytestmark = pytest.mark.root
+
+#: KillMode=mixed and the agent's own three seconds between SIGTERM and SIGKILL, and some.
+STOP_SECONDS = 8
+
+
+@pytest.fixture(scope="module")
+def failing(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of all failures."""
+    with debian_13.machine(tmp_path_factory.mktemp("failing")) as machine:
+        return machine.boot("failures.py", "failing", seconds=300)
+
+
+@pytest.fixture(scope="module")
+def stopping(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of all stops."""
+    with debian_13.machine(tmp_path_factory.mktemp("stopping")) as machine:
+        return machine.boot("failures.py", "stopping", seconds=300)
+
+
+def test_a_configuration_error_stops_at_once(failing: dict[str, Any]) -> None:
+    """Code 78 is not tried again, and nobody learns cause and remedy, but not the value."""
+    facts = failing["configuration"]
+    assert facts["agent"]["ActiveState"] == "failed"
+    assert facts["agent"]["ExecMainStatus"] == "78"
+    assert facts["agent"]["NRestarts"] == "0"
+    said = facts["status_nobody"]
+    assert said["code"] == 1
+    assert said["text"].startswith("failed: release: MAST_VAULT_KEY")
+    assert "remedy" in said["text"]
+    assert "canary-short-key" not in str(facts)
+
+
+def test_a_transient_error_is_tried_again_with_growing_pauses(failing: dict[str, Any]) -> None:
+    """Code 75 is started again and again, at growing distances, and status says so."""
+    facts = failing["transient"]
+    assert facts["agent"]["ExecMainStatus"] == "75"
+    assert facts["status_nobody"]["code"] == 3
+    pauses = facts["pauses"]
+    assert len(pauses) == 5
+    assert all(later > earlier - 0.3 for earlier, later in pairwise(pauses)), pauses
+    assert pauses[-1] > 4 * pauses[0], pauses
+
+
+def test_the_shipped_pauses_grow_from_ten_seconds_to_ten_minutes(failing: dict[str, Any]) -> None:
+    """The drop-in that the package installs on this systemd is in force."""
+    assert failing["transient"]["shipped"] == {
+        "RestartUSec": "10s",
+        "RestartSteps": "8",
+        "RestartMaxDelayUSec": "10min",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "word"),
+    [("namespace", "226", "226/NAMESPACE"), ("credentials", "243", "243/CREDENTIALS")],
+)
+def test_systemd_s_own_failures_are_explained(
+    failing: dict[str, Any], kind: str, code: str, word: str
+) -> None:
+    """What systemd could not set up is final, and status explains it to nobody."""
+    facts = failing[kind]
+    assert facts["agent"]["ExecMainStatus"] == code
+    assert facts["agent"]["NRestarts"] == "0"
+    assert facts["status_nobody"]["code"] == 1
+    assert word in facts["status_nobody"]["text"]
+    assert "remedy" in facts["status_nobody"]["text"]
+
+
+def test_a_denied_system_call_is_a_named_error(failing: dict[str, Any]) -> None:
+    """The filter answers with an error: code 70 names it, and nothing is killed by SIGSYS."""
+    facts = failing["sandbox"]
+    assert facts["agent"]["ExecMainStatus"] == "70"
+    assert facts["agent"]["NRestarts"] == "0"
+    assert "Operation not permitted" in facts["status_nobody"]["text"]
+    assert facts["kernel"].strip() in {"", "-- No entries --"}
+
+
+def test_the_reduced_sandbox_needs_no_namespace(failing: dict[str, Any]) -> None:
+    """With lxc.conf the agent shares all namespaces of PID 1, and enrolls."""
+    assert all(failing["reduced"]["shared"].values()), failing["reduced"]["shared"]
+    assert failing["reduced"]["agent"]["SubState"] == "exited"
+
+
+@pytest.mark.parametrize("phase", ["database", "migrations", "enroll", "verify", "stubborn"])
+def test_stopping_ends_everything_and_records_nothing(stopping: dict[str, Any], phase: str) -> None:
+    """`systemctl stop` ends within the budget, with no process left and no record written."""
+    facts = stopping[phase]
+    assert f"{facts['expected']}: " in facts["shown"], "it was stopped in another phase"
+    assert facts["before"]
+    assert facts["code"] == 0
+    assert facts["seconds"] < STOP_SECONDS
+    assert facts["left"] == []
+    assert facts["record"] is None
+    assert facts["agent"]["SubState"] in {"dead", "failed"}
+    assert facts["agent"]["StatusText"] == "stopped by SIGTERM"
+
+
+def test_stopping_while_it_waits_takes_no_time(stopping: dict[str, Any]) -> None:
+    """A waiting agent ends within half a second, the time of systemctl included."""
+    assert stopping["database"]["seconds"] < 1.0
+    assert stopping["migrations"]["seconds"] < 1.0
+
+
+def test_stopping_the_eval_leaves_no_row(stopping: dict[str, Any]) -> None:
+    """An eval that was stopped before it inserted anything has inserted nothing."""
+    assert any("beam.smp" in line for line in stopping["enroll"]["before"])
+    assert stopping["enroll"]["rows"] == []
+
+
+def test_the_next_start_enrolls(stopping: dict[str, Any]) -> None:
+    """After all those stops, one start ends enrolled, with one row and its record."""
+    facts = stopping["afterwards"]
+    assert facts["agent"]["SubState"] == "exited"
+    assert len(facts["servers"]) == 1
+    assert [facts["record"]["server"]["id"]] == facts["servers"]
