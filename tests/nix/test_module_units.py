@@ -238,7 +238,7 @@ def test_nothing_of_the_boot_waits_for_the_agent(configurations: Any) -> None:
 
 
 def test_local_database(configurations: Any) -> None:
-    """createLocally makes the database and a role that owns it, without a password."""
+    """A local database comes with a role that owns it, without a password."""
     for name, made in configurations.items():
         local = name not in {"disabled", "external", "self-managed-external", "ipv6"}
         expected = (

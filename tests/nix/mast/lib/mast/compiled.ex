@@ -1,0 +1,4 @@
+defmodule Mast.Compiled do
+  @moduledoc "Compiled before the assets are built; says so."
+  def compiled?, do: true
+end

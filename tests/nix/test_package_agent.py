@@ -1,0 +1,136 @@
+"""The package of the agent: its dependencies, and what its installation puts where."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from nix.evaluator import ROOT
+
+if TYPE_CHECKING:
+    from nix.evaluator import Nix
+
+# The few functions of nixpkgs' stdenv and of installShellFiles that the phase calls.
+STDENV = """
+substituteInPlace() {
+  grep -qF -- "$3" "$1" || { echo "substituteInPlace: no '$3' in $1" >&2; return 1; }
+  [ "$2" = --replace-fail ] && sed -i "s|$3|$4|g" "$1"
+}
+installManPage() { install -Dm644 -t "$out/share/man/man1" "$1"; }
+installShellCompletion() {
+  [ "$1" = --cmd ] && shift 2
+  install -Dm644 -t "$out/completions" "$@"
+}
+"""
+
+
+@pytest.fixture
+def recorded(nix: Nix) -> Any:
+    """Evaluate the package; dependencies become their names."""
+    return nix(
+        f"""
+        let
+          args = (harness.pkgs.callPackage {ROOT}/nix/package-agent.nix {{ }}).recorded;
+          names = map (package: package.name);
+        in
+        removeAttrs args [ "src" ] // {{
+          dependencies = names args.dependencies;
+          build-system = names args.build-system;
+          nativeCheckInputs = names args.nativeCheckInputs;
+          nativeBuildInputs = names args.nativeBuildInputs;
+        }}
+        """
+    )
+
+
+def test_dependencies_are_those_of_pyproject(recorded: Any) -> None:
+    """Every dependency of pyproject.toml is there, and the bindings that it leaves to systems."""
+    import tomllib  # noqa: PLC0415 - used here alone
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {each.partition(">")[0] for each in project["dependencies"]}
+    assert {each.removeprefix("python3-") for each in recorded["dependencies"]} == named | {
+        "pydbus",
+        "pygobject3",
+        "systemd-python",
+    }
+    assert recorded["build-system"] == ["python3-setuptools"]
+
+
+def test_unit_tests_are_the_check_phase(recorded: Any) -> None:
+    """The package is checked by the agent's unit tests, which need nothing that a builder lacks."""
+    assert recorded["enabledTestPaths"] == ["tests/unit"]
+    assert "python3-pytestCheckHook" in recorded["nativeCheckInputs"]
+    assert recorded["meta"]["mainProgram"] == "mast-agent"
+
+
+def test_version_is_the_agents(recorded: Any) -> None:
+    """The version stands in one place, in the agent."""
+    assert (
+        f'__version__ = "{recorded["version"]}"'
+        in (ROOT / "agent/mast_agent/__init__.py").read_text()
+    )
+
+
+def install(recorded: Any, out: Path) -> None:
+    """Run the phase that follows the installation of the Python package."""
+    scratch = out.parent / "scratch"
+    scratch.mkdir()
+    for name in ("agent", "packaging", "systemd"):
+        (scratch / name).symlink_to(ROOT / name)
+    # Nix's `python` has the dependencies; so has the one that runs the tests.
+    (scratch / "bin").mkdir()
+    (scratch / "bin/python").symlink_to(sys.executable)
+    subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", STDENV + recorded["postInstall"]],
+        cwd=scratch, check=True,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", "out": str(out),
+        },
+    )  # fmt: skip
+
+
+def test_installed_files(recorded: Any, tmp_path: Path) -> None:
+    """The unit, its drop-in, the catalog, the man page and the completions are installed."""
+    out = tmp_path / "out"
+    install(recorded, out)
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
+        "lib/systemd/system/mast-agent.service",
+        "lib/systemd/system/mast-agent.service.d/growing-delays.conf",
+        "lib/systemd/catalog/mast-agent.catalog",
+        "share/man/man1/mast-agent.1",
+        "completions/mast-agent.bash",
+        "completions/mast-agent.zsh",
+        "completions/mast-agent.fish",
+    }
+    assert "enroll" in (out / "share/man/man1/mast-agent.1").read_text()
+    assert "enroll" in (out / "completions/mast-agent.bash").read_text()
+
+
+def test_the_unit_is_the_one_of_debian(recorded: Any, tmp_path: Path) -> None:
+    """The unit differs from systemd/mast-agent.service in the path of the program alone."""
+    out = tmp_path / "out"
+    install(recorded, out)
+    original = (ROOT / "systemd/mast-agent.service").read_text().splitlines()
+    installed = (out / "lib/systemd/system/mast-agent.service").read_text().splitlines()
+    differing = [pair for pair in zip(original, installed, strict=True) if pair[0] != pair[1]]
+    assert differing == [
+        ("ExecStart=/usr/bin/mast-agent enroll", f"ExecStart={out}/bin/mast-agent enroll")
+    ]
+
+
+def test_socket_drop_in_agrees(configurations: Any) -> None:
+    """What the module adds for a local socket is what Debian's drop-in for sockets says."""
+    drop_in = {
+        line.replace("=yes", "=true")
+        for line in (ROOT / "systemd/socket.conf").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    }
+    agent = set(configurations["self-managed"]["units"]["mast-agent"].splitlines())
+    external = set(configurations["self-managed-external"]["units"]["mast-agent"].splitlines())
+    assert {line for line in agent - external if "DATABASE_URL" not in line} == drop_in
