@@ -27,4 +27,4 @@ def test_each_entry_says_where_it_comes_from() -> None:
     for header in headers:
         assert "Defined-By: mast-agent\n" in header
         assert "Documentation: man:mast-agent(1)\n" in header
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(len(line) for line in text.splitlines()) <= 80

@@ -70,8 +70,9 @@ def first_boot() -> dict[str, Any]:
     }
     again = inside.run("systemctl", "restart", "mast-agent")
     facts["again"] = {"code": again.code, "evals": inside.evals(), "servers": inside.servers()}
-    facts["command_lines"] = _watch_enrolling()
-    facts["leaks"] = leaks(facts["command_lines"])
+    seen = _watch_enrolling()
+    facts["command_lines"] = seen
+    facts["leaks"] = leaks(seen)
     facts["units"] = _analyze()
     return facts
 
