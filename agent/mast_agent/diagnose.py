@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mast_agent.failure import Cause
     from mast_agent.target import Target
 
-_SERVER_REPORT = re.compile(r":\s+([0-9A-Z]{5}):\s+(.*)")
+# Every SQLSTATE has a digit, and the severity before it ("FATAL") has none.
+_SERVER_REPORT = re.compile(r":\s+(?=[A-Z]*[0-9])([0-9A-Z]{5}):\s+(.*)")
 _LOCATION = re.compile(r"^LOCATION:\s+(\w+),", re.MULTILINE)
 
 _BY_SQLSTATE: dict[str, tuple[Cause, str]] = {
