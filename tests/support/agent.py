@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -59,8 +59,14 @@ class Agent:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the command; the caller reaps it (see `finish`)."""
+        return self.start_as((), *arguments, **environment)
+
+    def start_as(
+        self, prefix: Sequence[str], *arguments: str, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start the command behind the program `prefix`, which executes it in its own way."""
         return subprocess.Popen(
-            [sys.executable, "-m", "mast_agent", *arguments],
+            [*prefix, sys.executable, "-m", "mast_agent", *arguments],
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", start_new_session=True,
@@ -88,11 +94,13 @@ class Agent:
 
     def enroll(self, timeout: float = 30, *arguments: str, **environment: str) -> Result:
         """`mast-agent enroll --timeout …`."""
-        return self.run("enroll", "--timeout", str(timeout), *arguments, **environment)
+        return self.finish(
+            self.start("enroll", "--timeout", str(timeout), *arguments, **environment)
+        )
 
     def status(self, **environment: str) -> dict[str, Any]:
         """`mast-agent status --json`; its exit code has to be the document's."""
-        result = self.run("status", "--json", **environment)
+        result = self.finish(self.start("status", "--json", **environment))
         document: dict[str, Any] = json.loads(result.stdout)
         assert result.code == document["code"], result
         return document
