@@ -1,0 +1,237 @@
+"""Many agents at once: forked from one interpreter that has imported everything already.
+
+Starting Python and importing the agent takes longer than most faults last, so where a test needs
+tens of agents they are processes that begin with the command line instead of the interpreter.
+Each has a session, an environment and output files of its own; how it ends is the kernel's word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from support.agent import Agent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one agent ended.
+
+    `code` is negative for a signal, `seconds` counts from the fork; `stopped_in` are the seconds
+    from the SIGTERM that the swarm sent to the end, None when it had ended before.
+    """
+
+    code: int
+    seconds: float
+    stopped_in: float | None = None
+    stdout: str = ""
+    stderr: str = ""
+
+    def __str__(self) -> str:
+        """Everything, for a failed assertion."""
+        return f"exit {self.code} after {self.seconds:.1f} s\n{self.stdout}\n{self.stderr}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    output: str
+    stop_after: float | None
+
+
+@dataclass
+class _Running:
+    job: _Job
+    began: float = field(default_factory=time.monotonic)
+    stopped: float | None = None
+
+
+class Swarm:
+    """Agents that start together; `with` sees to it that none outlives the test."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._jobs: list[_Job] = []
+        self._driver: subprocess.Popen[str] | None = None
+
+    def add(self, agent: Agent, *arguments: str, **environment: str) -> None:
+        """Have `agent` run the command to its end."""
+        self._add(agent, arguments, environment, None)
+
+    def add_until(self, seconds: float, agent: Agent, *arguments: str, **environment: str) -> None:
+        """Have `agent` run the command, and get SIGTERM `seconds` after its start."""
+        self._add(agent, arguments, environment, seconds)
+
+    def _add(
+        self,
+        agent: Agent,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        stop_after: float | None,
+    ) -> None:
+        job = _Job(
+            arguments=arguments,
+            environment={**agent.environment, **environment},
+            output=str(self._directory / str(len(self._jobs))),
+            stop_after=stop_after,
+        )
+        self._jobs.append(job)
+
+    def __enter__(self) -> Self:
+        """Start them."""
+        plan = self._directory / "jobs.json"
+        plan.write_text(json.dumps([asdict(job) for job in self._jobs]))
+        self._driver = subprocess.Popen(
+            [sys.executable, str(Path(__file__)), str(plan)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what still runs: the driver takes its agents with it."""
+        if self._driver is not None:
+            self._driver.terminate()
+            self._driver.communicate()
+
+    def finish(self, seconds: float = 90) -> list[Outcome]:
+        """Wait until all have ended, and return how, in the order of `add`."""
+        if self._driver is None:
+            raise RuntimeError("not started")
+        stdout, _ = self._driver.communicate(timeout=seconds)
+        ends = json.loads(stdout)
+        return [
+            Outcome(
+                **end,
+                stdout=Path(f"{job.output}.out").read_text(errors="replace"),
+                stderr=Path(f"{job.output}.err").read_text(errors="replace"),
+            )
+            for job, end in zip(self._jobs, ends, strict=True)
+        ]
+
+
+def run_all(
+    directory: Path, jobs: dict[str, tuple[Agent, tuple[str, ...]]], seconds: float = 90
+) -> dict[str, tuple[Agent, Outcome]]:
+    """Run the commands together and return each name's agent and how it ended."""
+    swarm = Swarm(directory)
+    for agent, arguments in jobs.values():
+        swarm.add(agent, *arguments)
+    with swarm:
+        outcomes = swarm.finish(seconds)
+    return {
+        name: (agent, outcome)
+        for (name, (agent, _)), outcome in zip(jobs.items(), outcomes, strict=True)
+    }
+
+
+# --- the driver: a process of its own ---------------------------------------------------------
+
+
+def _become(job: _Job) -> NoReturn:
+    """Be the agent: in the forked child."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.environ.clear()
+        os.environ.update(job.environment)
+        for fd, name in ((1, "out"), (2, "err")):
+            file = os.open(f"{job.output}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.dup2(file, fd)
+            os.close(file)
+        from mast_agent.cli import execute  # noqa: PLC0415 - after the fork it costs nothing
+
+        code = execute(job.arguments)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - what an interpreter's end would print
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _drive(jobs: list[_Job]) -> list[dict[str, object]]:
+    """Fork them all, stop those that are to be stopped, and reap them."""
+    running: dict[int, _Running] = {}
+    numbers: dict[int, int] = {}
+    ends: dict[int, dict[str, object]] = {}
+    try:
+        for number, job in enumerate(jobs):
+            pid = os.fork()
+            if pid == 0:
+                _become(job)
+            running[pid] = _Running(job)
+            numbers[pid] = number
+        while running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            now = time.monotonic()
+            if pid == 0:
+                _stop_due(running, now)
+                time.sleep(0.005)
+                continue
+            run = running.pop(pid)
+            ends[numbers[pid]] = {
+                "code": os.waitstatus_to_exitcode(status),
+                "seconds": now - run.began,
+                "stopped_in": None if run.stopped is None else now - run.stopped,
+            }
+    finally:
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+    return [ends[number] for number in range(len(jobs))]
+
+
+def _stop_due(running: dict[int, _Running], now: float) -> None:
+    for pid, run in running.items():
+        after = run.job.stop_after
+        if run.stopped is None and after is not None and now >= run.began + after:
+            run.stopped = time.monotonic()
+            os.kill(pid, signal.SIGTERM)
+
+
+def _warm_up() -> None:
+    """Import what an agent imports, so that each has it from its first moment."""
+    import mast_agent.enrollment  # noqa: PLC0415
+    import mast_agent.journal  # noqa: PLC0415
+    import mast_agent.plan  # noqa: PLC0415
+    import mast_agent.report  # noqa: F401, PLC0415
+    from mast_agent.cli import execute  # noqa: PLC0415
+
+    with contextlib.suppress(ImportError):
+        from systemd import id128  # noqa: F401, PLC0415
+    # typer imports the greater part of itself when it first parses an option.
+    with contextlib.redirect_stderr(io.StringIO()):
+        execute(["enroll", "--timeout", "never"])
+
+
+def _main() -> None:
+    _warm_up()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    jobs = json.loads(Path(sys.argv[1]).read_text())
+    ends = _drive([_Job(**{**job, "arguments": tuple(job["arguments"])}) for job in jobs])
+    sys.stdout.write(json.dumps(ends))
+
+
+if __name__ == "__main__":
+    _main()
