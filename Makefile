@@ -2,6 +2,7 @@
 # make test   run all tests
 # make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
+# make bench  what the commands cost, as whole processes
 #
 # The first two set up what they need: Debian packages by apt (root, or sudo), Python packages by
 # pip into .venv, the reference release of Mast into build/.
@@ -11,7 +12,7 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint clean packages-demo packages-test
+.PHONY: help demo test lint bench clean packages-demo packages-test
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -27,6 +28,9 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy --no-error-summary
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
+
+bench: packages-demo $(VENV)/runtime
+	$(PYTHON) tests/bench/whole_process.py
 
 packages-demo:
 	@scripts/apt-packages demo
