@@ -44,11 +44,12 @@ def locate(mast_bin: str | None) -> Path:
     """
     if mast_bin is None:
         found = shutil.which("mast")
-        if found is None:
+        if found is None and not os.path.lexists(DEFAULT_PATH):
             raise Failure(
-                causes.RELEASE_MISSING, "there is no mast on PATH and MAST_BIN is not set"
+                causes.RELEASE_MISSING,
+                f"there is no mast on PATH, none at {DEFAULT_PATH}, and MAST_BIN is not set",
             )
-        mast_bin = found
+        mast_bin = found or str(DEFAULT_PATH)
     path = Path(mast_bin).absolute()
     try:
         is_file = path.is_file()
