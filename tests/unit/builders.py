@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mast_agent.ecto_url import Target
 from mast_agent.published import Error, Published
 from mast_agent.record import Record
 from mast_agent.snapshot import Identity, Server
+from mast_agent.target import Target
 from mast_agent.units import Unit
 
 SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"

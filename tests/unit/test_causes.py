@@ -1,0 +1,94 @@
+"""The table of causes: complete, unambiguous, and as documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from mast_agent import causes
+from mast_agent.causes import CAUSES
+from mast_agent.failure import FINAL_CODES, Code, Failure, Patience
+from mast_agent.units import SETUP_FAILURES
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+each = pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES.keys())
+
+# What the reference calls each kind of patience.
+PATIENCE = {
+    Patience.NONE: "stops at once",
+    Patience.GRACE: "grace of 30 s",
+    Patience.RETRY: "retried",
+    Patience.CROWDED: "retried seldom",
+}
+
+
+def test_each_has_a_name() -> None:
+    """Each cause of the module is in the table, once, under its own slug."""
+    named = {name: value for name, value in vars(causes).items() if isinstance(value, causes.Cause)}
+    assert len(named) == len(CAUSES) > 50
+    for name, cause in named.items():
+        assert CAUSES[cause.slug] is cause
+        assert cause.slug == name.lower().replace("_", "-")
+
+
+@each
+def test_code(cause: causes.Cause) -> None:
+    """A cause has a failure's code, and one that is waited for is retried by systemd too."""
+    assert cause.code in {1, 69, 70, 75, 77, 78}
+    if cause.patience in (Patience.RETRY, Patience.CROWDED):
+        assert cause.code not in FINAL_CODES
+    if cause.settled is not None:
+        assert cause.patience is Patience.GRACE
+        assert cause.settled == Code.CONFIG
+    if cause.patience is Patience.GRACE:
+        assert Code.CONFIG in (cause.code, cause.settled)
+
+
+@each
+def test_remedy(cause: causes.Cause) -> None:
+    """A remedy is one sentence that tells somebody to do something, ready for a full stop."""
+    assert re.match(r"[A-Z]", cause.remedy)
+    assert not cause.remedy.endswith((".", " "))
+    assert "\n" not in cause.remedy
+    assert not re.search(r"[a-z]\. [A-Z]", cause.remedy)
+    assert len(cause.remedy) <= 110
+
+
+def test_codes_do_not_clash_with_systemd() -> None:
+    """No code of the agent's is one that systemd uses for what it could not set up."""
+    assert not {int(code) for code in Code} & set(SETUP_FAILURES)
+
+
+def test_documented() -> None:
+    """The reference lists exactly these causes, with phase, code, patience and a meaning."""
+    rows = re.findall(
+        r"^\| `([a-z0-9-]+)` \| (\w+) \| (\d+) \| ([^|]+) \| ([^|]+) \|$",
+        REFERENCE.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    documented = {slug: (phase, int(code), patience) for slug, phase, code, patience, _ in rows}
+    assert documented == {
+        cause.slug: (str(cause.phase), int(cause.code), PATIENCE[cause.patience])
+        for cause in CAUSES.values()
+    }
+    assert len(rows) == len(documented)
+    settled = {slug for slug, *_, meaning in rows if "78 once the grace is over" in meaning}
+    assert settled == {cause.slug for cause in CAUSES.values() if cause.settled is not None}
+
+
+def test_failure() -> None:
+    """A failure is one line with phase, what was seen, and the remedy of its cause or its own."""
+    failure = Failure(causes.REFUSED, "nothing listens")
+    assert str(failure) == f"database: nothing listens. {causes.REFUSED.remedy}"
+    assert Failure(causes.REFUSED, "x", remedy="Do this").remedy == "Do this"
+
+
+def test_settle() -> None:
+    """Settling changes the code of a failure whose cause says so, and of no other."""
+    settling, staying = Failure(causes.NOT_POSTGRESQL, "x"), Failure(causes.WRONG_PASSWORD, "x")
+    assert (settling.code, staying.code) == (69, 78)
+    settling.settle()
+    staying.settle()
+    assert (settling.code, staying.code) == (78, 78)
+    assert Failure(causes.NOT_POSTGRESQL, "x").code == 69
