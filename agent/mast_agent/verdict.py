@@ -84,8 +84,12 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _claims_enrollment(facts: Facts) -> bool:
-    published = facts.published
-    return facts.record is not None or (published is not None and published.state == "enrolled")
+    published, unit = facts.published, facts.agent_unit
+    return (
+        facts.record is not None
+        or (published is not None and published.state == "enrolled")
+        or (unit is not None and unit.active_state == "active")
+    )
 
 
 def _setup_failure(facts: Facts) -> Verdict | None:
