@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from nix.evaluator import ROOT
 
-if TYPE_CHECKING:
-    from nix.evaluator import Nix
+from nix import machines
 
-# The few functions of nixpkgs' stdenv and of installShellFiles that the phase calls.
-STDENV = """
-substituteInPlace() {
-  grep -qF -- "$3" "$1" || { echo "substituteInPlace: no '$3' in $1" >&2; return 1; }
-  [ "$2" = --replace-fail ] && sed -i "s|$3|$4|g" "$1"
-}
-installManPage() { install -Dm644 -t "$out/share/man/man1" "$1"; }
-installShellCompletion() {
-  [ "$1" = --cmd ] && shift 2
-  install -Dm644 -t "$out/completions" "$@"
-}
-"""
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nix.evaluator import Nix
 
 
 @pytest.fixture
@@ -76,29 +63,10 @@ def test_version_is_the_agents(recorded: Any) -> None:
     )
 
 
-def install(recorded: Any, out: Path) -> None:
-    """Run the phase that follows the installation of the Python package."""
-    scratch = out.parent / "scratch"
-    scratch.mkdir()
-    for name in ("agent", "packaging", "systemd"):
-        (scratch / name).symlink_to(ROOT / name)
-    # Nix's `python` has the dependencies; so has the one that runs the tests.
-    (scratch / "bin").mkdir()
-    (scratch / "bin/python").symlink_to(sys.executable)
-    subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", STDENV + recorded["postInstall"]],
-        cwd=scratch, check=True,
-        env={
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", "out": str(out),
-        },
-    )  # fmt: skip
-
-
 def test_installed_files(recorded: Any, tmp_path: Path) -> None:
     """The unit, its drop-in, the catalog, the man page and the completions are installed."""
     out = tmp_path / "out"
-    install(recorded, out)
+    machines.install_agent(recorded["postInstall"], out)
     assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
         "lib/systemd/system/mast-agent.service",
         "lib/systemd/system/mast-agent.service.d/growing-delays.conf",
@@ -115,7 +83,7 @@ def test_installed_files(recorded: Any, tmp_path: Path) -> None:
 def test_the_unit_is_the_one_of_debian(recorded: Any, tmp_path: Path) -> None:
     """The unit differs from systemd/mast-agent.service in the path of the program alone."""
     out = tmp_path / "out"
-    install(recorded, out)
+    machines.install_agent(recorded["postInstall"], out)
     original = (ROOT / "systemd/mast-agent.service").read_text().splitlines()
     installed = (out / "lib/systemd/system/mast-agent.service").read_text().splitlines()
     differing = [pair for pair in zip(original, installed, strict=True) if pair[0] != pair[1]]
