@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mast_agent.published import Error, Published
 from mast_agent.record import Record
 from mast_agent.snapshot import Identity, Server
 from mast_agent.target import Target
 from mast_agent.units import Unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
 
@@ -88,3 +91,20 @@ def unit(active_state: str, **special: Any) -> Unit:
         "status_text": "",
     }
     return Unit(**{**plain, **special})
+
+
+def release(root: Path) -> Path:
+    """Lay out a release with two migrations below `root`, and return its bin/mast."""
+    executable = root / "bin" / "mast"
+    executable.parent.mkdir(parents=True)
+    executable.write_text("#!/bin/sh\n")
+    executable.chmod(0o755)
+    (root / "releases").mkdir()
+    (root / "releases" / "start_erl.data").write_text("15.2 0.5.0")
+    application = root / "lib" / "mast-0.5.0"
+    migrations = application / "priv" / "repo" / "migrations"
+    (migrations / "later").mkdir(parents=True)
+    (migrations / "20250601090000_first.exs").touch()
+    (migrations / "later" / "20250601090100_second.exs").touch()
+    (application / "ebin").mkdir()
+    return executable

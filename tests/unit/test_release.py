@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mast_agent import causes, release
 from mast_agent.failure import Code, Failure
+from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,16 +19,7 @@ if TYPE_CHECKING:
 def root(tmp_path: Path) -> Path:
     """Make a release with two migrations, and return its root."""
     root = tmp_path / "mast"
-    (root / "bin").mkdir(parents=True)
-    (root / "bin" / "mast").write_text("#!/bin/sh\n")
-    (root / "bin" / "mast").chmod(0o755)
-    (root / "releases").mkdir()
-    (root / "releases" / "start_erl.data").write_text("15.2 0.5.0")
-    migrations = root / "lib" / "mast-0.5.0" / "priv" / "repo" / "migrations"
-    (migrations / "later").mkdir(parents=True)
-    (migrations / "20250601090000_first.exs").touch()
-    (migrations / "later" / "20250601090100_second.exs").touch()
-    (root / "lib" / "mast-0.5.0" / "ebin").mkdir()
+    builders.release(root)
     return root
 
 

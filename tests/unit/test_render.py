@@ -1,0 +1,205 @@
+"""What a status looks like, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mast_agent import __version__, causes, render
+from mast_agent.failure import Failure
+from mast_agent.migrations import Progress
+from mast_agent.release import Release
+from mast_agent.status import Status
+from mast_agent.verdict import Facts, State, Verdict
+from unit import builders
+from unit.builders import published, record, server, unit
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+
+
+def _status(*, state: State = State.PENDING, **special: Any) -> Status:
+    """Make a status; what is special may belong to the facts or to the status."""
+    facts: dict[str, Any] = {
+        "published": None,
+        "published_readable": True,
+        "record": None,
+        "record_readable": True,
+        "agent_unit": None,
+        "looked": False,
+        "server": None,
+        "failure": None,
+    }
+    rest: dict[str, Any] = {
+        "settings_failure": None,
+        "release": None,
+        "release_failure": None,
+        "migrations": None,
+        "mast_unit": None,
+        "record_state": "absent",
+    }
+    for key, value in special.items():
+        (facts if key in facts else rest)[key] = value
+    return Status(
+        verdict=Verdict(state=state, summary="the summary", remedy="The remedy"),
+        facts=Facts(**facts),
+        **rest,
+    )
+
+
+def _release() -> Release:
+    return Release(
+        executable=Path("/opt/mast/bin/mast"),
+        root=Path("/opt/mast"),
+        version="0.5.0",
+        migrations=frozenset({1}),
+        has_bootstrap=False,
+    )
+
+
+_FULL: dict[str, Any] = {
+    "published": published(
+        "waiting",
+        error=builders.error(),
+        next_retry_at="2026-01-02T03:04:06+00:00",
+        migrations={"applied": 3, "total": 21},
+    ),
+    "record": record(),
+    "record_state": "present",
+    "agent_unit": unit("activating", sub_state="start", restarts=2),
+    "mast_unit": unit("active", name="mast.service"),
+    "looked": True,
+    "server": server(),
+    "release": _release(),
+    "migrations": Progress(applied=20, total=21),
+}
+
+
+def _rows(text: str) -> dict[str, str]:
+    """Return the labelled rows below the verdict."""
+    return {line[2:14].strip(): line[14:] for line in text.splitlines()[1:]}
+
+
+def test_verdict_comes_first() -> None:
+    """The first line is the verdict, whatever else is known."""
+    for special in ({}, _FULL):
+        assert render.text(_status(**special)).splitlines()[0] == "pending: the summary"
+
+
+def test_full_text() -> None:
+    """The text has all that is known, each under its label."""
+    rows = _rows(render.text(_status(**_FULL)))
+    assert rows["remedy"] == "The remedy"
+    assert rows["phase"] == "database"
+    assert rows["attempts"] == "3"
+    assert rows["next retry"] == "2026-01-02T03:04:06+00:00"
+    assert "refused, exit 69" in rows["last error"]
+    assert rows["database"] == "reachable, and has this host"
+    assert rows["migrations"] == "20 of 21 applied"
+    assert rows["mast-agent"] == "unit: activating (start), result success, 2 restarts"
+    assert rows["mast"].startswith("unit: active")
+    assert rows["release"] == "/opt/mast/bin/mast, version 0.5.0, without Mast.Bootstrap"
+    assert builders.SERVER_ID in rows["record"]
+
+
+def test_sparse_text() -> None:
+    """What is not known is left out, or said to be unknown."""
+    rows = _rows(render.text(_status()))
+    assert set(rows) == {"remedy", "database", "mast-agent", "mast", "record"}
+    assert "unknown" in rows["mast-agent"]
+    assert rows["record"] == "absent"
+
+
+def test_text_of_failures() -> None:
+    """Why database and release could not be asked is said with the cause."""
+    rows = _rows(
+        render.text(
+            _status(
+                settings_failure=Failure(causes.URL_MISSING, "DATABASE_URL is not set"),
+                release_failure=Failure(causes.RELEASE_MISSING, "there is no mast"),
+            )
+        )
+    )
+    assert rows["database"] == "not asked: DATABASE_URL is not set (url-missing)"
+    assert rows["release"] == "there is no mast (release-missing)"
+
+
+def test_migrations_of_the_last_run() -> None:
+    """Without the database, the count is the last run's."""
+    status = _status(published=published("waiting", migrations={"applied": 3, "total": 21}))
+    assert _rows(render.text(status))["migrations"] == "3 of 21 applied"
+    assert render.document(status)["migrations"] == {"applied": 3, "total": 21}
+
+
+def test_text_is_escaped() -> None:
+    """No text from elsewhere adds a line or reaches the terminal as it is."""
+    status = _status(published=published("waiting", phase="\x1b[31m\nenrolled: forged"))
+    assert "\x1b" not in render.text(status)
+    assert not any(line.startswith("enrolled") for line in render.text(status).splitlines())
+
+
+def test_full_document() -> None:
+    """The JSON document has all that is known, in the words of the interface."""
+    document = render.document(_status(**_FULL))
+    assert json.loads(json.dumps(document)) == document
+    assert document["version"] == 1
+    assert document["agent_version"] == __version__
+    assert (document["verdict"], document["code"]) == ("pending", 3)
+    assert (document["summary"], document["remedy"]) == ("the summary", "The remedy")
+    assert (document["phase"], document["attempts"]) == ("database", 3)
+    assert document["error"] == {
+        "cause": "refused",
+        "message": "nothing listens at db.example:5432",
+        "remedy": "Start PostgreSQL",
+        "code": 69,
+    }
+    assert document["server"] == {"id": builders.SERVER_ID, "name": "web1"}
+    assert document["database"] == {"asked": True, "reachable": True, "error": None}
+    assert document["migrations"] == {"applied": 20, "total": 21}
+    assert document["release"]["version"] == "0.5.0"
+    assert document["units"]["mast-agent.service"]["restarts"] == 2
+    assert document["record"]["state"] == "present"
+
+
+@pytest.mark.parametrize(
+    ("special", "expected"),
+    [
+        pytest.param({"looked": True, "server": server(name="now")}, "now", id="database"),
+        pytest.param({"looked": True, "record": record()}, None, id="database-says-none"),
+        pytest.param(
+            {"published": published("enrolled", server={"id": "x", "name": "run"}),
+             "record": record()}, "run", id="last-run",
+        ),
+        pytest.param({"record": record(server_name="kept")}, "kept", id="record"),
+        pytest.param({}, None, id="nothing"),
+    ],
+)  # fmt: skip
+def test_server(special: dict[str, Any], expected: str | None) -> None:
+    """The server is the database's word, else the last run's, else the record's."""
+    shown = render.document(_status(**special))["server"]
+    assert (shown["name"] if shown else None) == expected
+
+
+def test_document_of_failures() -> None:
+    """Failures in the document carry cause, remedy and code, and no control character."""
+    failure = Failure(causes.REFUSED, "nothing\x1b listens", remedy="Start it")
+    document = render.document(_status(failure=failure, release_failure=failure))
+    expected = {
+        "cause": "refused",
+        "message": "nothing\\x1b listens",
+        "remedy": "Start it",
+        "code": 69,
+    }
+    assert document["database"] == {"asked": True, "reachable": False, "error": expected}
+    assert document["release"]["error"] == expected
+
+
+@pytest.mark.parametrize("special", [{}, _FULL], ids=["sparse", "full"])
+def test_documented(special: dict[str, Any]) -> None:
+    """The document has exactly the keys that the reference lists, whatever is known."""
+    section = REFERENCE.read_text(encoding="utf-8").partition("status --json`\n")[2]
+    table = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", section.partition("\n## ")[0], re.MULTILINE)
+    documented = {key for row in table for key in re.findall(r"`(\w+)`", row)}
+    assert set(render.document(_status(**special))) == documented
