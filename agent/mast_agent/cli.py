@@ -5,13 +5,15 @@ configuration (78) and not of usage (2), and the environment file comes in betwe
 names them all the same.
 """
 
+# ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only
+
 from __future__ import annotations
 
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import typer
 
@@ -127,11 +129,11 @@ def _main(
 @app.command()
 def enroll(
     *,
-    mast_bin: str | None = _MAST_BIN,
-    env_file: str | None = _ENV_FILE,
-    timeout: str | None = _TIMEOUT,
-    state_directory: str | None = _STATE_DIRECTORY,
-    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    mast_bin: Optional[str] = _MAST_BIN,
+    env_file: Optional[str] = _ENV_FILE,
+    timeout: Optional[str] = _TIMEOUT,
+    state_directory: Optional[str] = _STATE_DIRECTORY,
+    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
     force: bool = _flag("--force", "Run the eval also when this host is enrolled."),
 ) -> int:
     """Enroll this host, waiting for what is not ready yet.
@@ -152,11 +154,11 @@ def enroll(
 @app.command()
 def status(
     *,
-    mast_bin: str | None = _MAST_BIN,
-    env_file: str | None = _ENV_FILE,
-    timeout: str | None = _TIMEOUT,
-    state_directory: str | None = _STATE_DIRECTORY,
-    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    mast_bin: Optional[str] = _MAST_BIN,
+    env_file: Optional[str] = _ENV_FILE,
+    timeout: Optional[str] = _TIMEOUT,
+    state_directory: Optional[str] = _STATE_DIRECTORY,
+    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
     as_json: bool = _flag("--json", "Print one JSON document."),
     wait: bool = _flag("--wait", "Wait until it is decided, for at most the timeout."),
 ) -> int:
@@ -178,11 +180,11 @@ def status(
 @app.command()
 def check(
     *,
-    mast_bin: str | None = _MAST_BIN,
-    env_file: str | None = _ENV_FILE,
-    timeout: str | None = _TIMEOUT,
-    state_directory: str | None = _STATE_DIRECTORY,
-    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    mast_bin: Optional[str] = _MAST_BIN,
+    env_file: Optional[str] = _ENV_FILE,
+    timeout: Optional[str] = _TIMEOUT,
+    state_directory: Optional[str] = _STATE_DIRECTORY,
+    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
@@ -201,8 +203,8 @@ def check(
 
 @app.command()
 def reset(
-    state_directory: str | None = _STATE_DIRECTORY,
-    runtime_directory: str | None = _RUNTIME_DIRECTORY,
+    state_directory: Optional[str] = _STATE_DIRECTORY,
+    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
 ) -> int:
     """Forget this host's record and published status, as before taking a template image.
 

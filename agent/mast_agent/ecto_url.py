@@ -186,7 +186,8 @@ class _Reader:
         return directory, port
 
     def _port(self, query: Mapping[str, str]) -> int:
-        text = self._port_text.removeprefix(":") or query.get("port") or str(DEFAULT_PORT)
+        chosen = self._port_text.removeprefix(":") or query.get("port") or self._mast.get("PGPORT")
+        text = chosen or str(DEFAULT_PORT)
         if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _MAX_PORT:
             self._refuse(
                 f"has a port that is not a number from 1 to {_MAX_PORT}; "

@@ -57,9 +57,13 @@ class Reporter:
 
     def enter(self, phase: Phase, message: str) -> None:
         """Note that `phase` begins; `message` says what is being done."""
-        if self._waits_for is not None and _ORDER.index(phase) > _ORDER.index(self._waits_for):
-            self._phase = self._waits_for
-            self.event(Event.PHASE_DONE, "ready, after a wait", attempt=self._attempts)
+        waits_for = self._waits_for
+        if waits_for is not None and (
+            _ORDER.index(phase) > _ORDER.index(waits_for) or phase is Phase.ENROLL
+        ):
+            self._phase = waits_for
+            if waits_for is not phase:
+                self.event(Event.PHASE_DONE, "ready, after a wait", attempt=self._attempts)
             self._waits_for, self._said, self._error, self._since = None, ("", ""), None, now()
         self._phase = phase
         # A wait goes on being a wait while the next attempt looks again.

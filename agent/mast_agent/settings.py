@@ -38,8 +38,8 @@ _MAST_VARIABLES = frozenset(
     {"DATABASE_URL", "SECRET_KEY_BASE", "POOL_SIZE", "PORT", "ECTO_IPV6", "DNS_CLUSTER_QUERY"}
 )
 _MAST_PREFIXES = ("MAST_", "PHX_", "RELEASE_", "ERL_")
-# Postgrex falls back to these two, and libpq to the rest of the PG* family.
-_POSTGRES_VARIABLES = frozenset({"PGUSER", "PGPASSWORD", "PGSSLROOTCERT", "USER"})
+# What Postgrex falls back to, and libpq's name for the authorities; no other of the PG* family.
+_POSTGRES_VARIABLES = frozenset({"PGUSER", "PGPASSWORD", "PGPORT", "PGSSLROOTCERT", "USER"})
 _VAULT_KEY_BYTES = 32
 
 
