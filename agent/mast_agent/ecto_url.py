@@ -158,7 +158,7 @@ class _Reader:
     def _credentials(self, query: Mapping[str, str]) -> tuple[str, str | None]:
         raw_user, colon, raw_password = (self._userinfo or "").partition(":")
         if ":" in raw_password:
-            # Ecto would take what stands before the second colon for the password.
+            # Some versions of Ecto cut the password off at its first colon, others do not.
             self._refuse("has a ':' in its password: write it as %3A")
         user: str | None = self._decode(raw_user, "user") if self._userinfo else None
         password: str | None = self._decode(raw_password, "password") if colon else None
