@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import psycopg  # noqa: F401 - now: its import may start ldconfig to find libpq
 import pytest
 from hypothesis import settings
 from unit import guard

@@ -1,0 +1,164 @@
+"""How a command ends: a wrong value of each setting, and a bug, in one line and without secrets."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+import structlog
+from mast_agent import commands, plan, published, release, settings
+from mast_agent.settings import Options
+from unit import builders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CANARY = "Zq7_Canary"
+
+
+@pytest.fixture(autouse=True)
+def _no_other_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave this machine's own settings out."""
+    monkeypatch.setattr(settings, "DEFAULT_ENV_FILE", tmp_path / "none.env")
+    monkeypatch.setattr(release, "DEFAULT_PATH", tmp_path / "no-mast")
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Make an environment with which nothing is wrong, and a file with which something is."""
+    (tmp_path / "open.env").write_text(f"A='{CANARY}\n")
+    return {
+        "MAST_BIN": str(builders.release(tmp_path / "mast")),
+        "DATABASE_URL": f"ecto://mast:{CANARY}@db.invalid/mast",
+        "SECRET_KEY_BASE": CANARY * 7,
+        "MAST_VAULT_KEY": base64.b64encode(b"vault-key-canary-of-32-bytes-xyz").decode(),
+        "RUNTIME_DIRECTORY": str(tmp_path / "run"),
+        "STATE_DIRECTORY": str(tmp_path / "state"),
+    }
+
+
+def _spoil(environ: dict[str, str], tmp_path: Path, change: str) -> None:
+    """Apply "VARIABLE=value", with {} for the test's directory, or "VARIABLE" to take it away."""
+    name, equals, value = change.partition("=")
+    environ.pop(name, None)
+    if equals:
+        environ[name] = value.replace("{}", str(tmp_path))
+
+
+_WRONG = [
+    pytest.param("MAST_AGENT_TIMEOUT=soon", "setting-malformed", id="timeout"),
+    pytest.param("MAST_AGENT_ENV_FILE={}/gone", "env-file-missing", id="file-missing"),
+    pytest.param("MAST_AGENT_ENV_FILE={}", "env-file-malformed", id="file-directory"),
+    pytest.param("MAST_AGENT_ENV_FILE={}/open.env", "env-file-malformed", id="file-malformed"),
+    pytest.param("MAST_BIN={}/gone", "release-missing", id="release"),
+    pytest.param("MAST_BIN={}", "not-a-release", id="not-a-release"),
+    pytest.param("SECRET_KEY_BASE", "variable-missing", id="secret"),
+    pytest.param(f"MAST_VAULT_KEY={CANARY}", "variable-malformed", id="vault-key"),
+    pytest.param("DATABASE_URL", "url-missing", id="no-url"),
+    pytest.param(f"DATABASE_URL=ecto://m:{CANARY}%@db/m", "url-refused", id="bad-url"),
+    pytest.param(f"DATABASE_URL=ecto://m:{CANARY}\udcff@db/m", "url-refused", id="bad-bytes"),
+]
+
+
+@pytest.mark.parametrize("command", ["enroll", "check"])
+@pytest.mark.parametrize(("change", "slug"), _WRONG)
+def test_wrong_settings(
+    *,
+    environ: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    change: str,
+    slug: str,
+) -> None:
+    """A wrong setting ends with 78 and one line that has cause and remedy, and no secret."""
+    _spoil(environ, tmp_path, change)
+    if command == "enroll":
+        code = commands.enroll(Options(), environ, force=False)
+    else:
+        code = commands.check(Options(), environ)
+    shown = capsys.readouterr()
+    assert code == 78
+    assert len(shown.err.splitlines()) == 1
+    assert shown.err.startswith("mast-agent: ")
+    assert shown.err.endswith(f"[{slug}, exit 78]\n")
+    assert CANARY not in shown.err + shown.out
+
+
+@pytest.mark.parametrize(("change", "slug"), _WRONG)
+def test_wrong_settings_are_published(
+    environ: dict[str, str], tmp_path: Path, change: str, slug: str
+) -> None:
+    """What was wrong is published, so that `status` can tell it to everybody."""
+    _spoil(environ, tmp_path, change)
+    commands.enroll(Options(), environ, force=False)
+    found = published.load(tmp_path / "run")
+    assert found is not None
+    assert found.state == "failed"
+    assert found.error is not None
+    assert (found.error.cause, found.error.code) == (slug, 78)
+    assert CANARY not in (tmp_path / "run" / published.FILE_NAME).read_text()
+
+
+def test_runtime_directory_that_cannot_be_made(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A runtime directory that cannot be made ends with 77."""
+    (tmp_path / "file").touch()
+    environ["RUNTIME_DIRECTORY"] = str(tmp_path / "file" / "run")
+    assert commands.enroll(Options(), environ, force=False) == 77
+    assert "[runtime-denied, exit 77]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["enroll", "check"])
+def test_bug(
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """A bug ends with 1 and one line that says where it is, without a traceback's secrets."""
+
+    def go_wrong(*_: object) -> NoReturn:
+        raise ZeroDivisionError(f"with {CANARY}\nin it")
+
+    monkeypatch.setattr(plan, "make", go_wrong)
+    monkeypatch.setattr(release, "read", go_wrong)
+    if command == "enroll":
+        assert commands.enroll(Options(), environ, force=False) == 1
+    else:
+        assert commands.check(Options(), environ) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "ZeroDivisionError" in error
+    assert "go_wrong:" in error
+    assert "[bug, exit 1]" in error
+    assert CANARY not in error
+
+
+def test_check_writes_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    """A check leaves no trace in state and runtime directory."""
+    _spoil(environ, tmp_path, "DATABASE_URL")
+    assert commands.check(Options(), environ) == 78
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "state").exists()
+
+
+def test_reset_while_enrolling(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reset that must not be ends with its code and a line."""
+    (tmp_path / "run" / "lock").mkdir(parents=True)  # cannot be opened for locking
+    assert commands.reset(Options(), environ) == 77
+    assert "[lock-denied, exit 77]" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "run") == ["lock"]  # noqa: PTH208 - names are what is compared

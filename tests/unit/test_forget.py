@@ -1,0 +1,73 @@
+"""`mast-agent reset`: what it removes, and what it leaves alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from mast_agent import causes, forget, locks, published, record
+from mast_agent.failure import Code, Failure
+from unit import builders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Make a state directory with a record and one that was set aside."""
+    directory = tmp_path / "state"
+    directory.mkdir()
+    record.save(directory, builders.record())
+    (directory / f"{record.FILE_NAME}.unusable").write_text("broken")
+    (directory / "unrelated").touch()
+    return directory
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """Make a runtime directory with a published status."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    published.save(directory, builders.published("enrolled"))
+    return directory
+
+
+def test_removes(state: Path, runtime: Path) -> None:
+    """Record and published status are removed, each named, and nothing else is touched."""
+    lines = list(forget.run(state, runtime))
+    assert len(lines) == 3
+    assert lines[0] == f"removed {state / record.FILE_NAME}"
+    assert [path.name for path in state.iterdir()] == ["unrelated"]
+    assert not (runtime / published.FILE_NAME).exists()
+
+
+def test_again(state: Path, runtime: Path) -> None:
+    """A second time there is nothing to forget, and that is no failure."""
+    list(forget.run(state, runtime))
+    assert list(forget.run(state, runtime)) == ["nothing to forget"]
+
+
+def test_no_directories(tmp_path: Path) -> None:
+    """Where the agent has never run there is nothing to forget, and nothing is made."""
+    assert list(forget.run(tmp_path / "a", tmp_path / "b")) == ["nothing to forget"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_while_enrolling(state: Path, runtime: Path) -> None:
+    """While an enroll holds the lock nothing is removed: 75."""
+    with locks.host_lock(runtime), pytest.raises(Failure) as caught:
+        list(forget.run(state, runtime))
+    assert caught.value.cause is causes.LOCK_HELD
+    assert caught.value.code == Code.TEMPFAIL
+    assert (state / record.FILE_NAME).exists()
+
+
+def test_denied(tmp_path: Path, runtime: Path) -> None:
+    """What cannot be removed ends with 77 and its path."""
+    (tmp_path / "state" / record.FILE_NAME).mkdir(parents=True)  # no unlink() for a directory
+    with pytest.raises(Failure) as caught:
+        list(forget.run(tmp_path / "state", runtime))
+    assert caught.value.cause is causes.RESET_DENIED
+    assert caught.value.code == Code.NOPERM
+    assert str(tmp_path / "state" / record.FILE_NAME) in caught.value.message
