@@ -40,16 +40,34 @@ SELECT EXISTS (
 async def look(session: Session) -> Snapshot:
     """Take a snapshot.
 
-    Raises Failure: read-only server, no right to read, a table locked by a migration, or the
-    connection's own failures.
+    Raises Failure: read-only server, no right to read, schema_migrations locked as a whole, or
+    the connection's own failures.
     """
     try:
         return await session.transact(_look)
     except LockNotAvailable:
+        raise _locked() from None
+
+
+def require_servers(snapshot: Snapshot) -> tuple[Server, ...]:
+    """Return the rows of a database whose migrations are complete.
+
+    Raises Failure: a later migration has the table locked (75), or there is none (78).
+    """
+    if snapshot.servers_locked:
+        raise _locked()
+    if snapshot.servers is None:
         raise Failure(
-            causes.MIGRATIONS_RUNNING,
-            "a migration is running: it has locked a table that the agent has to read",
-        ) from None
+            causes.SCHEMA_INCOMPLETE, "all migrations are applied, but there is no table servers"
+        )
+    return snapshot.servers
+
+
+def _locked() -> Failure:
+    return Failure(
+        causes.MIGRATIONS_RUNNING,
+        "a migration is running: it has locked a table that the agent has to read",
+    )
 
 
 async def _look(ask: Transaction) -> Snapshot:
@@ -69,10 +87,22 @@ async def _look(ask: Transaction) -> Snapshot:
         )
     migrating = bool(await ask.value(_MIGRATING))
     servers: tuple[Server, ...] | None = None
-    if await _can_read(ask, "servers"):
-        rows = await ask.rows("SELECT id::text, name, host FROM servers ORDER BY name")
-        servers = tuple(Server(id=row[0], name=row[1], host=row[2]) for row in rows)
-    return Snapshot(identity=identity, applied=applied, migrating=migrating, servers=servers)
+    locked = False
+    try:
+        if await _can_read(ask, "servers"):
+            rows = await ask.rows("SELECT id::text, name, host FROM servers ORDER BY name")
+            servers = tuple(Server(id=row[0], name=row[1], host=row[2]) for row in rows)
+    except LockNotAvailable:
+        # How far the migrations are is known all the same. Nothing more is asked: the
+        # transaction is over, and its COMMIT becomes a rollback.
+        locked = True
+    return Snapshot(
+        identity=identity,
+        applied=applied,
+        migrating=migrating,
+        servers=servers,
+        servers_locked=locked,
+    )
 
 
 async def _identity(ask: Transaction) -> Identity:

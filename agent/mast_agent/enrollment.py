@@ -129,11 +129,7 @@ class Enrollment:
         self._report.progress(migrations.progress(wanted, snapshot.applied))
         self._report.enter(Phase.MIGRATIONS, "comparing the migrations")
         migrations.require_complete(wanted, snapshot.applied, migrating=snapshot.migrating)
-        if snapshot.servers is None:
-            raise Failure(
-                causes.SCHEMA_INCOMPLETE,
-                "all migrations are applied, but there is no table servers",
-            )
+        database.require_servers(snapshot)
         return snapshot
 
     def _known(self, snapshot: Snapshot) -> Server | None:

@@ -10,7 +10,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mast_agent import causes, database, ecto_url, migrations, release, settings, units
-from mast_agent.failure import Failure
 from mast_agent.session import open_session
 
 if TYPE_CHECKING:
@@ -34,10 +33,7 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     snapshot = asyncio.run(_look(target, deadline))
     yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
     migrations.require_complete(found.migrations, snapshot.applied, migrating=snapshot.migrating)
-    if snapshot.servers is None:
-        raise Failure(
-            causes.SCHEMA_INCOMPLETE, "all migrations are applied, but there is no table servers"
-        )
+    database.require_servers(snapshot)
     yield f"migrations: {migrations.progress(found.migrations, snapshot.applied)} applied"
 
 

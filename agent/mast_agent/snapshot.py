@@ -27,10 +27,12 @@ class Snapshot:
     """What one look saw.
 
     `applied` is None where schema_migrations does not exist, `servers` where that table does
-    not. `migrating` says that a migration's lock is held.
+    not. `migrating` says that a migration's lock is held; `servers_locked` that a migration at
+    work on the table kept it from being read, so that `servers` is not known.
     """
 
     identity: Identity
     applied: frozenset[int] | None
     migrating: bool
     servers: tuple[Server, ...] | None
+    servers_locked: bool = False

@@ -130,7 +130,11 @@ def _look(target: Target, deadline: Deadline) -> tuple[Snapshot | None, Failure 
 
     async def ask() -> Snapshot:
         async with open_session(target, deadline) as session:
-            return await database.look(session)
+            snapshot = await database.look(session)
+        if snapshot.servers_locked:
+            # Whether this host is in it cannot be told, which is not the same as that it is not.
+            database.require_servers(snapshot)
+        return snapshot
 
     try:
         return asyncio.run(ask()), None
