@@ -81,7 +81,9 @@ class Session:
         connection = self._connection
         # SET LOCAL and not the options of the connection: a pooler takes those away or refuses.
         await connection.execute("BEGIN READ ONLY")
-        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        # At most half of what is left, so that at the end it is still the lock that is named.
+        lock_ms = max(1, round(min(_LOCK_SECONDS, self._deadline.remaining() / 2) * 1000))
+        await connection.execute(f"SET LOCAL lock_timeout = '{lock_ms}ms'")
         await connection.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'")
         result = await work(Transaction(connection))
         if not keep_open:
