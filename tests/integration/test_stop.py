@@ -1,0 +1,207 @@
+"""Row 34 of the faults: a stop signal, in every phase and at any moment."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support.agent import wait_for
+from support.expect import assert_enrolled
+from support.network import deaf_listener
+from support.postgres import free_port
+from support.snippets import enroll
+from support.swarm import Outcome, Swarm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.agent import Agent, Result
+    from support.postgres import Cluster
+
+IDLE_SECONDS = 0.5
+KILL_AFTER_SECONDS = 3.0
+KILLS = 60
+PHASES = ["refused", "deaf", "grace", "crowded", "migrations", "name unknown"]
+
+
+@pytest.fixture(scope="module")
+def stopped(
+    cluster: Cluster,
+    new_agent: Callable[[str], Agent],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, tuple[Agent, Outcome]]]:
+    """Stop agents that wait for different things."""
+    cluster.create_role("stopped", "LOGIN CONNECTION LIMIT 0")
+    cluster.sql("CREATE DATABASE unmigrated OWNER mast")
+    swarm = Swarm(tmp_path_factory.mktemp("stopped"))
+    with deaf_listener() as port:
+        urls = {
+            "refused": f"ecto://mast:mast-canary@127.0.0.1:{free_port()}/mast",
+            "deaf": f"ecto://mast:mast-canary@127.0.0.1:{port}/mast",
+            "grace": cluster.url("no_such_database"),
+            "crowded": cluster.url("postgres", "stopped"),
+            "migrations": cluster.url("unmigrated"),
+            "name unknown": "ecto://mast:mast-canary@nope.invalid/mast",
+        }
+        agents = {name: new_agent(url) for name, url in urls.items()}
+        for agent in agents.values():
+            swarm.add_until(1.5, agent, "enroll", "--timeout", "60")
+        with swarm:
+            ends = swarm.finish()
+    yield {name: (agents[name], end) for name, end in zip(agents, ends, strict=True)}
+    cluster.sql("DROP DATABASE unmigrated")
+    cluster.sql("DROP ROLE stopped")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_stops_at_once_while_it_waits(
+    stopped: dict[str, tuple[Agent, Outcome]], phase: str
+) -> None:
+    """Whatever it waits for, SIGTERM ends it within half a second, by that signal."""
+    agent, outcome = stopped[phase]
+    assert outcome.code == -signal.SIGTERM, outcome
+    assert outcome.stopped_in is not None, outcome
+    assert outcome.stopped_in <= IDLE_SECONDS, outcome
+    assert agent.published()["state"] == "stopped", (agent.published(), str(outcome))
+    assert not (agent.state / "enrollment.json").exists(), outcome
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP])
+def test_dies_by_the_signal_that_it_got(agent: Agent, signum: signal.Signals) -> None:
+    """A terminal's signals end it as SIGTERM does, each as itself."""
+    agent.environment["DATABASE_URL"] = f"ecto://mast:mast-canary@127.0.0.1:{free_port()}/mast"
+    process = agent.start("enroll", "--timeout", "60")
+    agent.wait_published(lambda status: status["state"] == "waiting")
+    process.send_signal(signum)
+    result = agent.finish(process, 10)
+    assert result.code == -signum, result
+    assert f"stopped by {signum.name}" in result.stderr, result
+
+
+def read_pid(file: Path) -> int:
+    """Wait until the eval has written a pid into `file`, and return it."""
+    return int(wait_for(lambda: file.read_text().strip() if file.exists() else None))
+
+
+def stop_during_eval(agent: Agent, started: Path) -> tuple[Result, int]:
+    """Send SIGTERM once the eval has written its pid into `started`; return that too."""
+    process = agent.start("enroll", "--timeout", "60")
+    try:
+        pid = read_pid(started)
+        process.terminate()
+        return agent.finish(process, 20), pid
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def test_eval_gets_the_signal_and_its_success_is_ignored(
+    scripted_agent: Callable[[str], Agent], tmp_path: Path
+) -> None:
+    """The eval gets SIGTERM too; that it then exits 0, as a BEAM does, means nothing."""
+    started, got = tmp_path / "started", tmp_path / "got"
+    agent = scripted_agent(
+        f"trap 'echo TERM > {got}; exit 0' TERM\necho $$ > {started}.new\n"
+        f"mv {started}.new {started}\nwhile :; do sleep 0.05; done"
+    )
+    result, pid = stop_during_eval(agent, started)
+    assert result.code == -signal.SIGTERM, result
+    assert result.seconds <= IDLE_SECONDS + 0.5, result
+    assert got.read_text() == "TERM\n"
+    assert not Path(f"/proc/{pid}").exists(), result
+    assert not (agent.state / "enrollment.json").exists(), result
+    assert agent.published()["state"] == "stopped", result
+    assert "nothing is recorded" in result.stderr, result
+
+
+def test_eval_that_ignores_the_signal_is_killed(
+    scripted_agent: Callable[[str], Agent], tmp_path: Path
+) -> None:
+    """An eval that ignores SIGTERM is killed within the stop budget, with its children."""
+    started = tmp_path / "started"
+    agent = scripted_agent(
+        f"trap '' TERM\n(trap '' TERM; exec sleep 300) &\necho $! > {started}.new\n"
+        f"mv {started}.new {started}\nwhile :; do sleep 0.2; done"
+    )
+    result, grandchild = stop_during_eval(agent, started)
+    assert result.code == -signal.SIGTERM, result
+    assert KILL_AFTER_SECONDS - 0.2 <= result.seconds <= KILL_AFTER_SECONDS + 1, result
+    wait_for(lambda: not Path(f"/proc/{grandchild}").exists(), 2)
+    assert not (agent.state / "enrollment.json").exists(), result
+
+
+def test_second_signal_changes_nothing(
+    scripted_agent: Callable[[str], Agent], tmp_path: Path
+) -> None:
+    """An impatient second SIGTERM does not leave the eval behind."""
+    started = tmp_path / "started"
+    agent = scripted_agent(f"trap '' TERM\necho $$ > {started}\nwhile :; do sleep 0.2; done")
+    process = agent.start("enroll", "--timeout", "60")
+    pid = read_pid(started)
+    process.terminate()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    result = agent.finish(process, 20)
+    assert result.code == -signal.SIGTERM, result
+    assert not Path(f"/proc/{pid}").exists(), result
+
+
+def test_sixty_stops_at_random_moments(
+    scripted_agent: Callable[[str], Agent],
+    new_agent: Callable[..., Agent],
+    cluster: Cluster,
+    database: str,
+    tmp_path: Path,
+) -> None:
+    """Stopped at any moment, an agent has recorded what the database has, or nothing."""
+    # Each is a host of its own, so that each has an eval to be stopped in.
+    pids = tmp_path / "pids"
+    script = (
+        f"echo $$ >> {pids}\nsleep 0.1\n"
+        + enroll(cluster, database, "$MAST_NODE")
+        + "\nsleep 0.1\n"
+    )
+    executable = scripted_agent(script).environment["MAST_BIN"]
+    generator = random.Random(20260101)  # noqa: S311 - a test that fails has to fail again
+    swarm = Swarm(tmp_path / "swarm")
+    agents = []
+    for number in range(KILLS):
+        agent = new_agent(cluster.url(database), executable)
+        agents.append(agent)
+        moment = generator.uniform(0, 6)
+        swarm.add_until(moment, agent, "enroll", "--timeout", "60", MAST_NODE=f"node-{number}")
+    with swarm:
+        ends = swarm.finish()
+    rows = cluster.sql("SELECT id FROM servers", database).split()
+    for agent, outcome in zip(agents, ends, strict=True):
+        assert outcome.code in {0, -signal.SIGTERM}, outcome
+        assert "Traceback" not in outcome.stderr, outcome
+        record = agent.state / "enrollment.json"
+        if record.exists():
+            assert agent.record()["server"]["id"] in rows, outcome
+        else:
+            assert outcome.code == -signal.SIGTERM, outcome
+        assert not list(agent.state.glob(".*")), (list(agent.state.iterdir()), str(outcome))
+    assert sum(outcome.code != 0 for outcome in ends) > KILLS / 2
+    evals = [int(line) for line in pids.read_text().split()]
+    assert evals, "no eval was running at any of those moments"
+    assert not [pid for pid in evals if _is_eval(pid)], "an eval outlived its agent"
+    # Whoever was stopped converges when it is started again.
+    result = agents[0].enroll(30, MAST_NODE="node-0")
+    assert_enrolled(
+        agents[0],
+        result,
+        cluster.sql("SELECT id FROM servers WHERE name = 'node-0'", database),
+    )
+
+
+def _is_eval(pid: int) -> bool:
+    try:
+        return b"self_enroll" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
