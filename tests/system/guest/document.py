@@ -1,0 +1,88 @@
+"""Scenarios: a person follows docs/install/lxc.md, block by block.
+
+The page truncates machine ids and drops databases: it is run in a container, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import inside
+
+#: Written by the test: headings and their blocks of shell, in the page's order.
+PAGE = Path("/opt/page.json")
+
+
+def original() -> dict[str, Any]:
+    """Go from the empty machine to the template image."""
+    page = _Page()
+    page.follow("Packages", "The release", "The database", "The configuration", "Starting")
+    facts: dict[str, Any] = {
+        "servers": _rows(),
+        "status": inside.status(),
+        "environment": _mode(inside.ENV_FILE),
+    }
+    page.follow("A tighter sandbox, with a local socket")
+    facts["tight"] = _unit()
+    page.follow("In a container without nesting")
+    facts["reduced"] = _unit()
+    facts["reduced_servers"] = _rows()
+    page.follow("Taking a template image")
+    facts["template"] = {
+        "tables": inside.psql("SELECT count(*) FROM pg_tables WHERE tablename = 'servers'"),
+        "record": inside.RECORD.exists(),
+        "environment": inside.ENV_FILE.exists(),
+        "machine_id": Path("/etc/machine-id").read_text(encoding="ascii"),
+    }
+    return facts | {"ran": page.ran}
+
+
+def clone() -> dict[str, Any]:
+    """Go on with a machine that was made from the template; remove everything in the end."""
+    page = _Page()
+    facts: dict[str, Any] = {
+        "machine_id": Path("/etc/machine-id").read_text(encoding="ascii").strip(),
+        "before": inside.status(),
+    }
+    page.follow("A machine made from the template", "The configuration", "Starting")
+    facts["servers"] = _rows()
+    facts["host_keys"] = len(list(Path("/etc/ssh").glob("ssh_host_*_key")))
+    page.follow("Removing")
+    facts["left"] = inside.run("systemctl", "is-active", "mast", "mast-agent").out.split()
+    return facts | {"ran": page.ran}
+
+
+class _Page:
+    """The blocks of the page, run as they are by a shell that stops at the first error."""
+
+    def __init__(self) -> None:
+        inside.must("systemd-detect-virt", "--container")
+        self._blocks: dict[str, list[str]] = json.loads(PAGE.read_text(encoding="utf-8"))
+        self.ran: list[str] = []
+
+    def follow(self, *headings: str) -> None:
+        """Run all blocks under the headings."""
+        for heading in headings:
+            for block in self._blocks[heading]:
+                inside.must("bash", "-euo", "pipefail", "-c", f"cd /root\n{block}", seconds=120)
+            self.ran.append(heading)
+
+
+def _rows() -> list[str]:
+    return inside.psql("SELECT name FROM servers")
+
+
+def _mode(path: Path) -> list[str]:
+    return inside.must("stat", "-c", "%a %U %G", str(path)).split()
+
+
+def _unit() -> dict[str, str]:
+    return inside.await_state("exited") | inside.show(
+        "mast-agent.service", "PrivateNetwork", "ProtectSystem", "PrivateTmp"
+    )
+
+
+if __name__ == "__main__":
+    inside.main(original, clone)

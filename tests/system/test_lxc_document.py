@@ -1,0 +1,111 @@
+"""docs/install/lxc.md, followed to the letter in an empty Debian 13, and on a clone of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from system import roots
+from system.conftest import REPOSITORY
+from system.machine import Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.root
+
+PAGE = REPOSITORY / "docs/install/lxc.md"
+#: What the test runs instead, and why. Nothing else differs from the page.
+SUBSTITUTIONS = {
+    # The machine has no network; all packages but mast-agent are in its root already.
+    "apt-get update": "true",
+}
+
+
+def _page() -> dict[str, list[str]]:
+    """Return the page's blocks of shell by heading."""
+    blocks: dict[str, list[str]] = {}
+    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        heading = section.partition("\n")[0]
+        found = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        if found:
+            blocks[heading] = found
+    return blocks
+
+
+def _as_run() -> str:
+    """Return the blocks as JSON with the substitutions made; each of them has to apply."""
+    text = json.dumps(_page())
+    for command, instead in SUBSTITUTIONS.items():
+        assert text.count(command) == 1, command
+        text = text.replace(command, instead)
+    return text
+
+
+@pytest.fixture(scope="module")
+def boots(
+    release: Path, package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of the original machine, and of the clone."""
+    directory = tmp_path_factory.mktemp("lxc")
+    tarball = directory / "mast-0.5.0.tar.gz"
+    subprocess.run(["tar", "-C", release, "-I", "gzip -1", "-cf", tarball, "."], check=True)
+    with Machine([roots.obtain(roots.DEBIAN_13)], directory / "machine") as machine:
+        machine.copy(package, f"root/{package.name}")
+        machine.copy(tarball, f"root/{tarball.name}")
+        machine.write("opt/page.json", _as_run())
+        original = machine.boot("document.py", "original", seconds=240)
+        machine.write("etc/hostname", "clone\n")
+        machine.write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 clone\n")
+        return original, machine.boot("document.py", "clone", seconds=240)
+
+
+def test_each_command_of_the_page_is_run(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """No section with commands is left out."""
+    assert {*boots[0]["ran"], *boots[1]["ran"]} == set(_page())
+
+
+def test_following_the_page_ends_enrolled(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """The machine is enrolled under its host name, and the secrets are root's and mast's."""
+    original, _ = boots
+    assert original["servers"] == ["guest"]
+    assert original["status"]["code"] == 0
+    assert original["environment"] == ["640", "root", "mast"]
+
+
+def test_both_sandboxes_of_the_page_work(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """The tight one has no network, the reduced one no namespace, and both end enrolled."""
+    original, _ = boots
+    assert original["tight"]["SubState"] == original["reduced"]["SubState"] == "exited"
+    assert original["tight"]["PrivateNetwork"] == "yes"
+    assert original["tight"]["ProtectSystem"] == "strict"
+    assert original["reduced"]["PrivateNetwork"] == "no"
+    assert original["reduced"]["ProtectSystem"] == "no"
+    assert original["reduced_servers"] == ["guest"]
+
+
+def test_the_template_has_no_identity(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Nothing is left that its clones would share: no table, record, secret or machine id."""
+    assert boots[0]["template"] == {
+        "tables": ["0"],
+        "record": False,
+        "environment": False,
+        "machine_id": "",
+    }
+
+
+def test_a_clone_enrolls_itself(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """The clone has a machine id of its own and enrolls under its own name."""
+    _, clone = boots
+    assert len(clone["machine_id"]) == 32
+    assert clone["before"]["code"] == 3
+    assert clone["servers"] == ["clone"]
+    assert clone["host_keys"] >= 1
+
+
+def test_purging_stops_everything(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """After the page's last command neither service runs."""
+    assert boots[1]["left"] == ["inactive", "inactive"]
