@@ -32,7 +32,6 @@ _URL = re.compile(
 _AUTHORITY = re.compile(
     r"(?:(?P<userinfo>.*)@)?(?P<host>\[[a-zA-Z0-9:.]*\]|[^:]*)(?P<rest>.*)", re.DOTALL
 )
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INTEGER_KEYS = frozenset({"timeout", "pool_size", "idle_interval"})
 # Postgrex wants an atom, a list or a tuple for these; the string from a URL makes it crash.
 _UNUSABLE_KEYS = frozenset(
@@ -89,11 +88,9 @@ class _Reader:
         raise Failure(causes.URL_REFUSED, f"{name} {reason}") from None
 
     def _decode(self, text: str, part: str, *, plus: bool = False) -> str:
-        """Percent-decode `text`; Elixir raises on a stray percent sign, and so does this."""
+        """Percent-decode `text`; a '%' that encodes nothing stays, as in Elixir's URI.decode."""
         if plus:
             text = text.replace("+", " ")
-        if _STRAY_PERCENT.search(text):
-            self._refuse(f"has a '%' in its {part} that encodes nothing: write it as %25")
         try:
             decoded = unquote_to_bytes(text).decode()
         except UnicodeError:  # also one from surrogates: bad bytes in the environment
