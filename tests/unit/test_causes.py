@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mast_agent import causes
 from mast_agent.causes import CAUSES
-from mast_agent.failure import FINAL_CODES, Code, Failure, Patience
+from mast_agent.failure import FINAL_CODES, Cause, Code, Failure, Patience
 from mast_agent.units import SETUP_FAILURES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -25,7 +25,7 @@ PATIENCE = {
 
 def test_each_has_a_name() -> None:
     """Each cause of the module is in the table, once, under its own slug."""
-    named = {name: value for name, value in vars(causes).items() if isinstance(value, causes.Cause)}
+    named = {name: value for name, value in vars(causes).items() if isinstance(value, Cause)}
     assert len(named) == len(CAUSES) > 50
     for name, cause in named.items():
         assert CAUSES[cause.slug] is cause
@@ -33,7 +33,7 @@ def test_each_has_a_name() -> None:
 
 
 @each
-def test_code(cause: causes.Cause) -> None:
+def test_code(cause: Cause) -> None:
     """A cause has a failure's code, and one that is waited for is retried by systemd too."""
     assert cause.code in {1, 69, 70, 75, 77, 78}
     if cause.patience in (Patience.RETRY, Patience.CROWDED):
@@ -46,7 +46,7 @@ def test_code(cause: causes.Cause) -> None:
 
 
 @each
-def test_remedy(cause: causes.Cause) -> None:
+def test_remedy(cause: Cause) -> None:
     """A remedy is one sentence that tells somebody to do something, ready for a full stop."""
     assert re.match(r"[A-Z]", cause.remedy)
     assert not cause.remedy.endswith((".", " "))

@@ -65,7 +65,7 @@ _WRONG = [
     pytest.param("SECRET_KEY_BASE", "variable-missing", id="secret"),
     pytest.param(f"MAST_VAULT_KEY={CANARY}", "variable-malformed", id="vault-key"),
     pytest.param("DATABASE_URL", "url-missing", id="no-url"),
-    pytest.param(f"DATABASE_URL=ecto://m:{CANARY}%@db/m", "url-refused", id="bad-url"),
+    pytest.param(f"DATABASE_URL=ecto://m:{CANARY}@db/m/x", "url-refused", id="bad-url"),
     pytest.param(f"DATABASE_URL=ecto://m:{CANARY}\udcff@db/m", "url-refused", id="bad-bytes"),
 ]
 
