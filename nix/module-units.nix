@@ -103,6 +103,9 @@ in
 
       environment = distribution // environment // { PHX_SERVER = "true"; };
 
+      # The agent is started by Mast's start alone: turning selfManage on has to be one.
+      restartTriggers = lib.optional cfg.selfManage "self-managed";
+
       # Migrates, so that Mast never runs on an old schema; the cookie is new with every start.
       preStart = ''
         umask 077

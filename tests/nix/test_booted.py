@@ -159,8 +159,8 @@ def test_sandbox(boots: Boots) -> None:
     assert analyzed["mast-agent.service"]["exposure"] <= 0.3
 
 
-def test_switching_pulls_the_agent_in(boots: Boots) -> None:
-    """Starting multi-user.target again, as a switch does, starts an agent that has not run."""
+def test_a_start_of_mast_is_the_agents_cue(boots: Boots) -> None:
+    """A restart of Mast, as a switch that turns selfManage on brings it, starts the agent."""
     assert boots[0]["pulled_in"] == "active"
 
 

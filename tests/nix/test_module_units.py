@@ -131,6 +131,7 @@ _SETTINGS = {
     'Environment="POOL_SIZE=20"',
     'Environment="RELEASE_DISTRIBUTION=none"',
 }
+_MANAGED = {"X-Restart-Triggers=self-managed"}
 _IPV6 = {'Environment="ECTO_IPV6=true"'}
 _SOCKET_5433 = DATABASE_URL.replace("5432", "5433")
 
@@ -146,13 +147,13 @@ MAST_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
         {'Environment="PHX_HOST=mast.example.org"'},
     ),
     "external": _EXTERNAL,
-    "self-managed": (set(), set()),
-    "self-managed-external": _EXTERNAL,
-    "settings": ({'Environment="RELEASE_DISTRIBUTION=sname"'}, _SETTINGS),
+    "self-managed": (set(), _MANAGED),
+    "self-managed-external": (_EXTERNAL[0], _EXTERNAL[1] | _MANAGED),
+    "settings": ({'Environment="RELEASE_DISTRIBUTION=sname"'}, _SETTINGS | _MANAGED),
     "other-socket": ({DATABASE_URL}, {_SOCKET_5433}),
     "other-environment-file": (
         {"EnvironmentFile=/run/secrets/mast.env"},
-        {"EnvironmentFile=/etc/a folder/100%%.env"},
+        {"EnvironmentFile=/etc/a folder/100%%.env"} | _MANAGED,
     ),
     "ipv6": (_EXTERNAL[0], _EXTERNAL[1] | _IPV6),
 }
@@ -227,6 +228,16 @@ def test_agent_comes_with_self_manage_alone(configurations: Any) -> None:
         assert made["packages"] == (["mast-agent"] if managed else []), name
         if name != "disabled":
             assert made["onPath"] == (["mast", "mast-agent"] if managed else ["mast"]), name
+
+
+def test_self_manage_restarts_mast(configurations: Any) -> None:
+    """Turning selfManage on, or off, changes mast.service, whose start is the agent's cue."""
+    triggered = {
+        name
+        for name, made in configurations.items()
+        if "X-Restart-Triggers=" in made["units"].get("mast", "")
+    }
+    assert triggered == set(AGENT_DIFFERS)
 
 
 def test_nothing_of_the_boot_waits_for_the_agent(configurations: Any) -> None:

@@ -18,7 +18,7 @@ def first_boot() -> dict[str, Any]:
         "agent": inside.await_state("exited"),
         "mast": inside.show("mast.service", "ActiveState", "DynamicUser", "User", "NRestarts"),
         "bus": inside.show("dbus.service", "Id")["Id"],
-        "http": lifecycle._http(),  # noqa: SLF001 - of the same test suite
+        "http": _await_mast(),
         "listening": inside.must("ss", "-Hltn").split("\n"),
         "servers": inside.servers(),
         "evals": inside.evals(),
@@ -45,6 +45,7 @@ def second_boot() -> dict[str, Any]:
         "evals": inside.evals(),
         "cookie": COOKIE.read_text(encoding="utf-8"),
     }
+    _await_mast()
     inside.must("systemctl", "restart", *UNITS)
     facts["restarted"] = {
         "agent": inside.await_state("exited"),
@@ -69,6 +70,12 @@ def without_database() -> dict[str, Any]:
     facts["servers"] = inside.servers()
     facts["leaks"] = lifecycle.leaks([])
     return facts
+
+
+def _await_mast() -> str:
+    """Wait until Mast answers: a BEAM that is told to stop while it boots does not hear it."""
+    answer: str = inside.until(lifecycle._http, seconds=60, what="Mast's port")  # noqa: SLF001
+    return answer
 
 
 def _command() -> dict[str, Any]:
@@ -107,9 +114,10 @@ def _analyzed(unit: str) -> dict[str, Any]:
 
 
 def _pulled_in() -> str:
-    """Do what a switch to a new configuration does with targets; the agent has not run yet."""
+    """Restart Mast, as a switch that turns selfManage on does; the agent is not running."""
     inside.must("systemctl", "stop", "mast-agent.service")
-    inside.must("systemctl", "start", "multi-user.target")
+    _await_mast()
+    inside.must("systemctl", "restart", "mast.service")
     state: dict[str, str] = inside.await_state("exited")
     return state["ActiveState"]
 

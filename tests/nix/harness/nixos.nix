@@ -42,6 +42,7 @@ let
           default = { };
         };
         path = list types.package;
+        restartTriggers = list types.raw;
         preStart = mkOption {
           type = types.lines;
           default = "";
@@ -94,6 +95,8 @@ let
       // joined "Wants" def.wants
       // joined "After" def.after
       // joined "Documentation" def.documentation
+      # NixOS names a file that holds them.
+      // joined "X-Restart-Triggers" def.restartTriggers
       // lib.optionalAttrs (def.description != "") { Description = def.description; }
     )}
     [Service]
