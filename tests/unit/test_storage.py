@@ -165,15 +165,28 @@ _JSON = st.sampled_from(
         {"system_identifier": None, "name": "x"},
     ]
 )
-_KEYS = [
-    *("server", "machine", "database", "enrolled_at", "state", "phase", "message", "since"),
-    *("attempts", "next_retry_at", "error", "migrations", "updated_at", "pid", "started"),
-]
-# Nearly right documents: all keys there, each with something of any kind.
-_DOCUMENTS = st.fixed_dictionaries(
-    {"version": st.just(1), "state": st.just("waiting")},
-    optional={key: _JSON for key in _KEYS if key != "state"},
-).map(lambda document: json.dumps(document).encode())
+# A record and a published status in one, of which some parts are replaced or damaged.
+_GOOD: dict[str, object] = {
+    "version": 1,
+    "server": {"id": "x", "name": "web1"},
+    "machine": "0" * 32,
+    "database": {"system_identifier": "1", "name": "mast"},
+    "enrolled_at": "2026-01-02T03:04:05+00:00",
+    "state": "waiting",
+    "phase": "database",
+    "message": "x",
+    "since": "2026-01-02T03:04:05+00:00",
+    "attempts": 3,
+    "next_retry_at": None,
+    "error": {"cause": "a", "message": "b", "remedy": "c", "code": 69},
+    "migrations": {"applied": 1, "total": 2},
+    "updated_at": "2026-01-02T03:04:05+00:00",
+    "pid": 1,
+    "started": 1,
+}
+_DOCUMENTS = st.dictionaries(st.sampled_from(sorted(_GOOD)), _JSON, max_size=2).map(
+    lambda replaced: json.dumps(_GOOD | replaced).encode()
+)
 
 
 @given(content=st.one_of(st.binary(max_size=200), _DOCUMENTS, _DOCUMENTS.map(lambda c: c[:-9])))
