@@ -5,7 +5,8 @@
 # syntax is elixir-terms.nix's, and compiling the tree is left to mixRelease.
 {
   lib,
-  fetchurl,
+  # beamPackages': makes of a tarball what Mix takes for a fetched package, .hex included.
+  fetchHex,
   runCommand,
   fetchGit ? builtins.fetchGit,
 }:
@@ -118,11 +119,11 @@ let
 
   # -- Fetching ----------------------------------------------------------------------------------
 
-  hexTarball =
+  hexTree =
     dep:
-    fetchurl {
-      name = "${dep.package}-${dep.version}.tar";
-      url = "https://repo.hex.pm/tarballs/${dep.package}-${dep.version}.tar";
+    fetchHex {
+      pkg = dep.package;
+      inherit (dep) version;
       sha256 = dep.outerHash;
     };
 
@@ -155,8 +156,7 @@ let
         [
           "hex"
           dep.name
-          "${hexTarball dep}"
-          "${dep.package},${dep.version},${dep.innerHash},hexpm"
+          "${hexTree dep}"
         ]
       else
         [
@@ -179,13 +179,11 @@ let
         passthru = { inherit deps; };
       }
       ''
-        # The manifest .hex, in the plain form that Hex still reads, and .git/HEAD are what Mix
-        # takes as the sign that a dependency has been fetched.
+        # The manifest .hex and .git/HEAD are what Mix takes as the sign that a dependency has
+        # been fetched.
         hex() {
           mkdir "$out/$1"
-          tar -xOf "$2" contents.tar.gz | tar -xz --no-same-owner -C "$out/$1"
-          tar -xOf "$2" metadata.config > "$out/$1/hex_metadata.config"
-          printf '%s' "$3" > "$out/$1/.hex"
+          cp -R --no-preserve=mode,ownership "$2/." "$out/$1"
         }
         git() {
           mkdir -p "$out/$1/$4"

@@ -34,7 +34,7 @@ let
 
   mixDeps =
     if depsHash == null then
-      (callPackage ./mix-lock.nix { }).importMixLock {
+      (callPackage ./mix-lock.nix { inherit (beamPackages) fetchHex; }).importMixLock {
         name = "${pname}-${releaseVersion}-mix-deps";
         lockFile = src + "/mix.lock";
       }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import subprocess
-import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -167,7 +164,7 @@ def test_long_lock_file(nix: Nix, tmp_path: Path) -> None:
 
 
 def test_hex_is_fetched_by_its_outer_checksum(nix: Nix) -> None:
-    """Each Hex entry becomes one fetch of its tarball, with the lock's own hash and no other."""
+    """Each Hex entry becomes one fetched package; the tree has no hash of its own."""
     recorded = nix(
         "let tree = harness.mixLock.importMixLock"
         f' {{ name = "deps"; lockFile = {ROOT}/tests/nix/every-kind.lock; }}; in tree.recorded'
@@ -175,21 +172,21 @@ def test_hex_is_fetched_by_its_outer_checksum(nix: Nix) -> None:
     assert "outputHash" not in recorded
     for line in (
         "hex bandit /nix/store/",
-        f"-bandit-1.11.1.tar bandit,1.11.1,{INNER},hexpm",
+        "-bandit-1.11.1\n",
         "hex certifi_app /nix/store/",
-        f"certifi,2.15.0+build.1,{'3' * 64},hexpm",
+        "-certifi-2.15.0+build.1\n",
     ):
         assert line in recorded["text"]
 
 
 def test_fetch_arguments(nix: Nix) -> None:
-    """Tarballs come from Hex's repository; a tag is fetched alone, a branch with its history."""
+    """A tarball is fetched by its outer checksum; a tag alone, a branch with its history."""
     calls = nix(
         f"""
         let
           record = import {ROOT}/nix/mix-lock.nix {{
             inherit (harness) lib;
-            fetchurl = args: builtins.toJSON args;
+            fetchHex = args: builtins.toJSON args;
             fetchGit = args: builtins.toJSON args;
             runCommand = _: _: text: text;
           }};
@@ -197,8 +194,7 @@ def test_fetch_arguments(nix: Nix) -> None:
         record.importMixLock {{ name = "deps"; lockFile = {ROOT}/tests/nix/every-kind.lock; }}
         """
     )
-    assert '"url":"https://repo.hex.pm/tarballs/bandit-1.11.1.tar"' in calls
-    assert f'"sha256":"{OUTER}"' in calls
+    assert f'{{"pkg":"bandit","sha256":"{OUTER}","version":"1.11.1"}}' in calls
     lines = {line.split()[1]: line for line in calls.splitlines() if line.startswith("git ")}
     assert '"ref":"refs/tags/v2.2.0"' in lines["heroicons"]
     assert '"shallow":true' in lines["heroicons"]
@@ -208,36 +204,18 @@ def test_fetch_arguments(nix: Nix) -> None:
     assert '"allRefs":true' in lines["plain"]
 
 
-def hex_tarball(path: Path, files: dict[str, str]) -> str:
-    """Write a tarball as Hex's repository serves it and return its SHA-256."""
-
-    def pack(content: dict[str, bytes], mode: str) -> bytes:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload]
-            for name, data in content.items():
-                member = tarfile.TarInfo(name)
-                member.size = len(data)
-                archive.addfile(member, io.BytesIO(data))
-        return packed.getvalue()
-
-    contents = pack({name: text.encode() for name, text in files.items()}, "w:gz")
-    whole = pack(
-        {
-            "VERSION": b"3",
-            "CHECKSUM": INNER.upper().encode(),
-            "metadata.config": b'{<<"app">>,<<"jason">>}.\n',
-            "contents.tar.gz": contents,
-        },
-        "w",
-    )
-    path.write_bytes(whole)
-    return hashlib.sha256(whole).hexdigest()
-
-
 def test_assembled_tree(nix: Nix, tmp_path: Path) -> None:
     """The build script, run for real, makes the tree that Mix takes for fetched dependencies."""
-    tarball = tmp_path / "jason-1.4.5.tar"
-    outer = hex_tarball(tarball, {"mix.exs": "# jason", "lib/jason.ex": "# code"})
+    # As fetchHex leaves it: the package's content, Hex's metadata, and its manifest.
+    package = tmp_path / "jason-1.4.5"
+    for name, text in (
+        ("lib/jason.ex", "# code"),
+        ("hex_metadata.config", '{<<"app">>,<<"jason">>}.'),
+        (".hex", f"jason,1.4.5,{INNER},hexpm"),
+    ):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+        (package / name).chmod(0o444)
     icons = tmp_path / "icons"
     for name in ("optimized/24/x.svg", "src/y.svg"):
         (icons / name).parent.mkdir(parents=True)
@@ -246,13 +224,13 @@ def test_assembled_tree(nix: Nix, tmp_path: Path) -> None:
     lock = tmp_path / "mix.lock"
     lock.write_text(
         f'%{{"icons": {{:git, "https://e.org/i", "{REVISION}", [sparse: "optimized"]}},'
-        f'"jason": {HEX}, "{outer}"}}}}'
+        f'"jason": {HEX}, "{OUTER}"}}}}'
     )
     script = nix(
         f"""
         (import {ROOT}/nix/mix-lock.nix {{
           inherit (harness) lib;
-          fetchurl = args: assert args.sha256 == "{outer}"; {literal(str(tarball))};
+          fetchHex = args: assert args.sha256 == "{OUTER}"; {literal(str(package))};
           fetchGit = _: {literal(str(icons))};
           runCommand = _: _: text: text;
         }}).importMixLock {{ name = "deps"; lockFile = {lock}; }}
@@ -266,6 +244,7 @@ def test_assembled_tree(nix: Nix, tmp_path: Path) -> None:
     assert (out / "jason/lib/jason.ex").read_text() == "# code"
     assert (out / "jason/.hex").read_text() == f"jason,1.4.5,{INNER},hexpm"
     assert (out / "jason/hex_metadata.config").read_text().startswith('{<<"app">>')
+    assert (out / "jason/lib/jason.ex").stat().st_mode & 0o200
     assert (out / "icons/optimized/24/x.svg").read_text() == "optimized/24/x.svg"
     assert (out / "icons/.git/HEAD").read_text() == f"{REVISION}\n"
     assert not (out / "icons/src").exists()

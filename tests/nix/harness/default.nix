@@ -52,7 +52,10 @@ in
 
   configurations = lib.mapAttrs (_: evaluate) (import ../configurations.nix);
 
-  mixLock = pkgs.callPackage (root + "/nix/mix-lock.nix") { fetchGit = args: "/nix/store/${args.rev}-source"; };
+  mixLock = pkgs.callPackage (root + "/nix/mix-lock.nix") {
+    inherit (pkgs.beam.packages.erlang_28) fetchHex;
+    fetchGit = args: "/nix/store/${args.rev}-source";
+  };
 
   # The flake, as Nix would call it, but for inputs that record.
   flake =
