@@ -22,7 +22,15 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     from mast_agent.cli import execute  # noqa: PLC0415 - keeps the import of this module free
 
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        # Output that nobody takes would make the interpreter end with a code of its own, 120.
+        try:
+            if stream is not None:  # closed before the start
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
         reporter.failed(_bug(error, redactor), time.monotonic() - began)
         return Code.BUG
     if not journal.to_journal(environ):
-        _print(escape(redactor.text(f"enrolled: server {server.name!r} ({server.id})")))
+        # The enrollment stands, whether or not there is anybody to read of it.
+        with contextlib.suppress(OSError):
+            _print(escape(redactor.text(f"enrolled: server {server.name!r} ({server.id})")))
     return Code.OK
 
 
