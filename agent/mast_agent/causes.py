@@ -199,7 +199,7 @@ SELECT_DENIED = _cause(
 
 # --- enroll: locks and the eval ---------------------------------------------------------------
 LOCK_HELD = _cause(
-    "lock-held", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "lock-held", Phase.ENROLL, Code.TEMPFAIL, _CROWDED,
     "Wait for the other mast-agent, or stop it",
 )  # fmt: skip
 LOCK_DENIED = _cause(
