@@ -1,0 +1,68 @@
+"""Row 37 of the faults: no journal, and standard streams that are closed, full or abandoned."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from support.expect import assert_enrolled
+from support.snippets import add_row, enroll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.agent import Agent
+    from support.postgres import Cluster
+
+
+@pytest.mark.parametrize(
+    "redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"]
+)
+def test_closed_streams(
+    scripted_agent: Callable[[str], Agent], cluster: Cluster, database: str, redirection: str
+) -> None:
+    """Enrolling succeeds with closed or full streams, and nothing is written where they were."""
+    agent = scripted_agent(f"echo noise; echo noise >&2\n{enroll(cluster, database)}")
+    process = agent.start_as(
+        ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh"), "enroll", "--timeout", "20"
+    )
+    result = agent.finish(process)
+    assert_enrolled(agent, result, cluster.sql("SELECT id FROM servers", database))
+    if redirection in ("2>&-", ">/dev/full 2>/dev/full"):
+        assert result.stderr == "", result
+    record = (agent.state / "enrollment.json").read_text()
+    assert "mast-agent:" not in record, record
+
+
+def test_reader_that_went_away(agent: Agent, cluster: Cluster, database: str) -> None:
+    """A pipe that nobody reads any more does not keep the agent from enrolling."""
+    server_id = add_row(cluster, database)
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mast_agent", "enroll", "--timeout", "20"],
+        env=agent.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    result = agent.finish(process)
+    assert result.code == 0, (process.returncode, result.stdout)
+    assert agent.record()["server"]["id"] == server_id
+
+
+@pytest.mark.parametrize("stream", [None, "1:2", "not a stream"])
+def test_without_a_journal_it_is_text_on_stderr(
+    agent: Agent, cluster: Cluster, database: str, stream: str | None
+) -> None:
+    """Where stderr is not the journal, every event is one readable line on it."""
+    server_id = add_row(cluster, database)
+    environment = {} if stream is None else {"JOURNAL_STREAM": stream}
+    result = agent.enroll(10, **environment)
+    assert_enrolled(agent, result, server_id)
+    lines = result.stderr.splitlines()
+    assert lines, result
+    assert all(line.startswith("mast-agent: ") for line in lines), result
+    assert any("already enrolled" in line for line in lines), result
