@@ -173,7 +173,7 @@ def test_sixty_stops_at_random_moments(
     for number in range(KILLS):
         agent = new_agent(cluster.url(database), executable)
         agents.append(agent)
-        moment = generator.uniform(0, 6)
+        moment = generator.uniform(0, 4)
         swarm.add_until(moment, agent, "enroll", "--timeout", "60", MAST_NODE=f"node-{number}")
     with swarm:
         ends = swarm.finish()
