@@ -65,6 +65,7 @@ let
     elixir = tool "elixir-1.18";
     elixir_1_19 = tool "elixir-1.19";
     fetchMixDeps = named "-fetched";
+    fetchHex = args: derivation "${args.pkg}-${args.version}" args;
     mixRelease = args: named "" (args // { inherit beamPackages; });
     extend =
       overlay:
@@ -147,7 +148,6 @@ let
           f = if builtins.isFunction file then file else import file;
         in
         f (builtins.intersectAttrs (builtins.functionArgs f) pkgs // extra);
-      fetchurl = args: derivation args.name args;
       importNpmLock.buildNodeModules = args: derivation "node-modules" args;
       mkShell = args: derivation "shell" args;
       runCommand =
