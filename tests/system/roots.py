@@ -17,7 +17,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_MIRROR = os.environ.get("MAST_AGENT_MIRROR", "http://deb.debian.org/debian")
+#: The mirror to install from; debootstrap's own choice, where none is given.
+_MIRROR = [mirror] if (mirror := os.environ.get("MAST_AGENT_MIRROR")) else []
 
 #: What a machine needs to be one: an init, a message bus (both of them), a resolver for the
 #: dynamic user, and the tools that the tests look around with.
@@ -134,7 +135,7 @@ def obtain(recipe: Recipe) -> Path:
 
 def _build(recipe: Recipe, root: Path) -> None:
     _say(f"building the root of {recipe.name} (once; some minutes) …")
-    _run(["debootstrap", "--variant=minbase", recipe.suite, str(root), _MIRROR])
+    _run(["debootstrap", "--variant=minbase", recipe.suite, str(root), *_MIRROR])
     _say(f"installing {len(recipe.packages)} packages and what they need …")
     _run(["chroot", str(root), "sh", "-c", recipe.finish, "finish", *recipe.packages])
     _say(f"{recipe.name} is ready")
