@@ -77,7 +77,10 @@ let
       tokens = tokenize text;
       at =
         i:
-        if i < length tokens then elemAt tokens i else fail "the file ends in the middle of an entry";
+        if i < length tokens then
+          elemAt tokens i
+        else
+          fail "the file ends in the middle of an entry";
 
       # Each parser takes a position and returns { value; next; }.
       term =

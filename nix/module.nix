@@ -167,7 +167,7 @@ in
           DATABASE_URL = "ecto://mast@localhost:${toString config.services.postgresql.settings.port}/mast?socket_dir=/run/postgresql";
         }
         // lib.mapAttrs (_: text) (
-          # A secret among the settings is refused by module-checks.nix; it goes no further than here.
+          # A secret among the settings is refused by module-checks.nix, and goes no further.
           removeAttrs (lib.filterAttrs (_: value: value != null) cfg.settings) (
             import ./secret-variables.nix
           )

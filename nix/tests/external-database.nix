@@ -1,29 +1,9 @@
 # Mast and its database on two machines: DATABASE_URL comes from the environment file alone.
-{ lib, ... }:
 {
   name = "mast-external-database";
 
   nodes = {
-    database =
-      { pkgs, ... }:
-      {
-        services.postgresql = {
-          enable = true;
-          enableTCPIP = true;
-          ensureDatabases = [ "mast" ];
-          ensureUsers = [
-            {
-              name = "mast";
-              ensureDBOwnership = true;
-            }
-          ];
-          authentication = "host mast mast all scram-sha-256";
-        };
-        systemd.services.postgresql-setup.script = lib.mkAfter ''
-          ${pkgs.postgresql}/bin/psql -c "ALTER ROLE mast PASSWORD 'pass/word'"
-        '';
-        networking.firewall.allowedTCPPorts = [ 5432 ];
-      };
+    database.imports = [ ./database.nix ];
 
     machine = {
       services.mast = {
@@ -32,9 +12,9 @@
         database.createLocally = false;
       };
       # Percent-encoded, as Ecto wants it.
-      systemd.tmpfiles.settings.mast."/etc/mast-secrets.env"."w+" = {
-        argument = "DATABASE_URL=ecto://mast:pass%%2Fword@database/mast\\n";
-      };
+      environment.etc."mast-secrets.env".text = ''
+        DATABASE_URL=ecto://mast:pass%2Fword@database/mast
+      '';
     };
   };
 
@@ -43,7 +23,7 @@
     database.wait_for_unit("postgresql.target")
 
     with subtest("enrolled over the network"):
-        machine.wait_for_unit("mast-agent.service")
+        machine.wait_for_unit("mast-agent.service", timeout=600)
         rows = database.succeed(
             "sudo -u postgres psql -tA mast -c 'SELECT count(*) FROM servers'"
         ).strip()

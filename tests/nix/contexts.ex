@@ -60,8 +60,10 @@ defmodule Mast.Keys do
   def create_key(%{name: name, body: body}) do
     # Mast's own parser goes this way: OTP decodes, anything but an open OpenSSH key is refused.
     with true <- String.length(name) in 1..64,
-         [{{:no_asn1, :new_openssh}, "openssh-key-v1\0" <> rest, _}] <- :public_key.pem_decode(body),
-         <<4::32, "none", 4::32, "none", 0::32, 1::32, size::32, blob::binary-size(size), _::binary>> <-
+         [{{:no_asn1, :new_openssh}, "openssh-key-v1\0" <> rest, _}] <-
+           :public_key.pem_decode(body),
+         <<4::32, "none", 4::32, "none", 0::32, 1::32, size::32, blob::binary-size(size),
+           _::binary>> <-
            rest do
       fingerprint = "SHA256:" <> Base.encode64(:crypto.hash(:sha256, blob), padding: false)
 

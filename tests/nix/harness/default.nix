@@ -8,6 +8,8 @@ let
   root = ../../..;
   pkgs = import ./pkgs.nix { inherit lib; };
 
+  launcher = mast: pkgs.callPackage (root + "/nix/launcher.nix") { inherit mast; };
+
   system =
     module:
     lib.evalModules {
@@ -38,7 +40,7 @@ let
       onPath = names config.environment.systemPackages;
       files = builtins.foldl' (found: package: found // package.files or { }) { } (
         config.environment.systemPackages
-        ++ [ (pkgs.callPackage (root + "/nix/launcher.nix") { mast = config.services.mast.package; }) ]
+        ++ [ (launcher config.services.mast.package) ]
       );
     };
 in

@@ -68,7 +68,8 @@ let
             content = value;
           }
       ) (concatMap discharge values);
-      best = foldl' (lowest: each: if each.priority < lowest then each.priority else lowest) 9999 weighed;
+      lower = lowest: each: if each.priority < lowest then each.priority else lowest;
+      best = foldl' lower 9999 weighed;
       ordered = map (
         value:
         if value._type or null == "order" then
@@ -206,9 +207,9 @@ let
       depth = builtins.length prefix;
       free =
         (builtins.head freeform).merge prefix (
-          map (
-            set: lib.filterAttrs (name: _: elem name (map (loc: builtins.elemAt loc depth) undeclared)) set
-          ) (concatMap pushDown definitions)
+          map (lib.filterAttrs (name: _: elem name (map (loc: builtins.elemAt loc depth) undeclared))) (
+            concatMap pushDown definitions
+          )
         );
       config =
         evalTree prefix options definitions // lib.optionalAttrs (freeform != [ ]) free;

@@ -36,7 +36,8 @@ let
 
   isPathLike =
     value:
-    isPath value || (isString value || lib.isDerivation value) && lib.hasPrefix "/" (toString value);
+    isPath value
+    || (isString value || lib.isDerivation value) && lib.hasPrefix "/" (toString value);
 
   types = {
     bool = simple "boolean" isBool;
@@ -61,7 +62,8 @@ let
     nullOr = type: {
       description = "null or ${type.description}";
       check = value: value == null || type.check value;
-      merge = loc: values: if all (value: value == null) values then null else type.merge loc values;
+      merge =
+        loc: values: if all (value: value == null) values then null else type.merge loc values;
     };
 
     either = first: second: {
@@ -96,11 +98,11 @@ let
       merge =
         loc: values:
         let
-          definitions = name: modules.prevailing (concatMap (set: lib.optional (set ? ${name}) set.${name}) values);
+          given = name: concatMap (set: lib.optional (set ? ${name}) set.${name}) values;
           found = listToAttrs (
             map (name: {
               inherit name;
-              value = definitions name;
+              value = modules.prevailing (given name);
             }) (lib.unique (concatMap attrNames values))
           );
         in
