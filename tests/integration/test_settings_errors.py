@@ -65,10 +65,6 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
         {"DATABASE_URL": f"ecto://mast:{SECRET}#1@127.0.0.1/mast"},
         78, "url-refused", "database", "percent-encoded",
     ),
-    "stray percent sign": (
-        {"DATABASE_URL": f"ecto://mast:{SECRET}%@127.0.0.1/mast"},
-        78, "url-refused", "database", "percent-encoded",
-    ),
     "port no number": (
         {"DATABASE_URL": f"ecto://mast:{SECRET}@127.0.0.1:port/mast"},
         78, "url-refused", "database", "percent-encoded",
