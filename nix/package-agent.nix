@@ -23,7 +23,7 @@ python3Packages.buildPythonApplication {
   strictDeps = true;
   __structuredAttrs = true;
 
-  # Only what the build reads, so that a change of the documentation rebuilds nothing.
+  # What the build and the unit tests read, some of which hold the documents to their word.
   src = lib.fileset.toSource {
     inherit root;
     fileset = lib.fileset.unions [
@@ -31,10 +31,10 @@ python3Packages.buildPythonApplication {
       (root + "/README.md")
       (root + "/pyproject.toml")
       (root + "/agent")
+      (root + "/docs")
       (root + "/packaging")
       (root + "/systemd")
-      (root + "/tests/conftest.py")
-      (root + "/tests/unit")
+      (root + "/tests")
     ];
   };
 

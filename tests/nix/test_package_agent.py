@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
-from nix.evaluator import ROOT
+from nix.evaluator import ROOT, Nix
 
 from nix import machines
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from nix.evaluator import Nix
 
 
 @pytest.fixture
@@ -53,6 +53,26 @@ def test_unit_tests_are_the_check_phase(recorded: Any) -> None:
     assert recorded["enabledTestPaths"] == ["tests/unit"]
     assert "python3-pytestCheckHook" in recorded["nativeCheckInputs"]
     assert recorded["meta"]["mainProgram"] == "mast-agent"
+
+
+def test_unit_tests_pass_on_the_packages_source(tmp_path: Path) -> None:
+    """The files that the package takes are enough for the unit tests."""
+    taken = Nix()(
+        f"map toString (harness.pkgs.callPackage {ROOT}/nix/package-agent.nix {{ }})"
+        ".recorded.src.fileset"
+    )
+    for each in map(Path, taken):
+        target = tmp_path / each.relative_to(ROOT)
+        if each.is_dir():
+            shutil.copytree(each, target, ignore=shutil.ignore_patterns("__pycache__"))
+        elif each.exists():
+            shutil.copy(each, target)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": "agent", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_version_is_the_agents(recorded: Any) -> None:

@@ -96,7 +96,7 @@ let
 
     fileset = {
       unions = sets: sets;
-      toSource = { root, fileset }: root;
+      toSource = { root, fileset }: { inherit root fileset; };
     };
     licenses.mit = {
       spdxId = "MIT";

@@ -204,12 +204,10 @@ let
       definitions = map (module: module.config) loaded;
       freeform = filter (type: type != null) (map (module: module.freeformType) loaded);
       undeclared = unknown prefix options definitions;
-      depth = builtins.length prefix;
+      freeNames = map (loc: builtins.elemAt loc (builtins.length prefix)) undeclared;
       free =
         (builtins.head freeform).merge prefix (
-          map (lib.filterAttrs (name: _: elem name (map (loc: builtins.elemAt loc depth) undeclared))) (
-            concatMap pushDown definitions
-          )
+          map (lib.filterAttrs (name: _: elem name freeNames)) (concatMap pushDown definitions)
         );
       config =
         evalTree prefix options definitions // lib.optionalAttrs (freeform != [ ]) free;

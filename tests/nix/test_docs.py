@@ -1,0 +1,85 @@
+"""docs/install/nix.md says what the module does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from nix.evaluator import ROOT
+
+if TYPE_CHECKING:
+    from nix.evaluator import Nix
+
+TEXT = (ROOT / "docs/install/nix.md").read_text()
+BLOCKS = re.findall(r"^```nix\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+SHELL = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+#: Blocks that configure Mast and nothing that belongs to others.
+SETTINGS = [
+    block
+    for block in BLOCKS
+    if "services.mast" in block and not re.search(r"\b(age|sops|mast-nix)\b", block)
+]
+
+
+def body(block: str) -> str:
+    """Return a block as an expression: what is no set yet are the attributes of one."""
+    return block if re.search(r"^\{", block, re.MULTILINE) else f"{{ {block} }}"
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_blocks_are_nix(nix: Nix, block: str) -> None:
+    """Every block is Nix, on its own or as attributes of a configuration."""
+    assert nix(f"builtins.isFunction ({{ config, lib, mast-nix }}: {body(block)})") is True
+
+
+def test_blocks_are_accepted(nix: Nix) -> None:
+    """Each block of settings, beside the one that turns Mast on, is accepted in silence."""
+    (enabling,) = (block for block in SETTINGS if "enable = true" in block)
+    others = [block for block in SETTINGS if block != enabling]
+    assert len(others) >= 3
+    for block in ["", *others]:
+        made = nix(f"harness.evaluate {{ imports = [ {{ {enabling} }} {{ {block} }} ]; }}")
+        assert (made["failed"], made["warnings"]) == ([], []), block
+        assert "mast-agent" in made["onPath"]
+
+
+def test_options_and_defaults(nix: Nix) -> None:
+    """The table has every option, with the default that it has."""
+    rows = re.findall(r"^\| ((?:`[A-Za-z.]+`(?:, )?)+) \| (.*?) \|", TEXT, re.MULTILINE)
+    listed = {
+        name: default.strip("`") for names, default in rows for name in re.findall("`(.*?)`", names)
+    }
+    known = nix(
+        """
+        let
+          walk = path: value:
+            if value._type or null == "option" then
+              [ {
+                name = builtins.concatStringsSep "." path;
+                value = if value.default.type or null == "derivation" then null else value.default;
+              } ]
+            else
+              builtins.concatMap (name: walk (path ++ [ name ]) value.${name})
+                (builtins.attrNames value);
+          options = (harness.system { }).options.services.mast;
+        in
+        builtins.listToAttrs (walk [ ] (removeAttrs options [ "environment" ]))
+        """
+    )
+    assert set(listed) == set(known)
+    for name, default in known.items():
+        spelled = json.dumps(default).replace("{}", "{ }")
+        assert listed[name] == ("the flake's" if "ackage" in name else spelled), name
+
+
+@pytest.mark.parametrize("block", [block for block in SHELL if "=…" not in block])
+def test_commands_are_shell(block: str) -> None:
+    """Every block of commands is shell, and every command of Mast's is one that exists."""
+    subprocess.run(["bash", "-n", "-c", block], check=True)
+    for called in re.findall(r"^mast (\w+)", block, re.MULTILINE):
+        assert called in {"remote", "rpc", "eval"}
+    for called in re.findall(r"^mast-agent (\w+)", block, re.MULTILINE):
+        assert called in {"enroll", "status", "check", "reset"}
