@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPOSITORY = Path(__file__).parents[2]
-#: A name without number: `make deb` made twice from one tree, the second time as a newer version.
+#: What the package is upgraded to.
 NEWER = "99.0"
 
 
@@ -30,7 +30,7 @@ def _missing() -> str:
     """Return why machines cannot be booted here, "" when they can."""
     if os.geteuid() != 0:
         return "booting a machine needs root"
-    for program in ("systemd-nspawn", "debootstrap", "script", "dpkg-deb"):
+    for program in ("systemd-nspawn", "debootstrap", "script", "dpkg-deb", "lintian", "man"):
         if shutil.which(program) is None:
             return f"booting a machine needs {program}"
     return ""
@@ -54,15 +54,24 @@ def release() -> Path:
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Debian package, as `make deb` builds it."""
-    directory = tmp_path_factory.mktemp("package")
-    make = ["make", "-s", "-f", "packaging/package.mk", f"PYTHON={sys.executable}"]
-    subprocess.run(
-        [*make, "deb", f"DIST={directory}"], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL
-    )
-    (built,) = directory.glob("mast-agent_*_all.deb")
-    return built
+def make_deb(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Build the Debian package as `make deb` does, in a directory of its own."""
+
+    def make(name: str) -> Path:
+        directory = tmp_path_factory.mktemp(name)
+        argv = ["make", "-s", "-f", "packaging/package.mk", "deb"]
+        variables = [f"PYTHON={sys.executable}", f"DIST={directory}"]
+        subprocess.run([*argv, *variables], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+        (built,) = directory.glob("mast-agent_*_all.deb")
+        return built
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def package(make_deb: Callable[[str], Path]) -> Path:
+    """The Debian package."""
+    return make_deb("package")
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,55 @@
-"""The power is cut around the eval: the next boot ends with one row and a whole record."""
+"""The power is cut at three points around the eval: one row, and a record whole or absent."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from system.machine import RESULTS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from system.conftest import Base
+    from system.machine import Machine
 
 pytestmark = pytest.mark.root
 
 _ENV_FILE, _RECORD = "etc/mast.env", "var/lib/mast-agent/enrollment.json"
+#: Holds the reference release at the first point; later boots do that for themselves.
+_PAUSE = "MAST_REFERENCE_EVAL_SLEEP=60\n"
 
 
-def _cut_and_boot(
-    base: Base, directory: Path, scenario: str, pause: str
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Cut the power at a point; return the record that was left, and the facts of the next boot.
+@pytest.fixture(scope="module")
+def cuts(
+    debian_13: Base, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """The record that each cut has left, and the facts of the boot after it."""
+    left = {}
+    with debian_13.machine(tmp_path_factory.mktemp("power")) as machine:
+        environment = machine.root / _ENV_FILE
+        plain = environment.read_text(encoding="utf-8")
+        environment.write_text(plain + _PAUSE, encoding="utf-8")
+        for point in ("in_eval", "after_insert", "at_record"):
+            machine.boot_and_cut_power("power.py", point, partial(_reached, machine, point))
+            left[point] = _record(machine)
+            environment.write_text(plain, encoding="utf-8")
+        machine.boot("power.py", "recovered_at_record")
+        return {point: (left[point], machine.facts(f"recovered_{point}")) for point in left}
 
-    `pause` is a variable of the reference release that holds it at that point.
-    """
-    with base.machine(directory) as machine:
-        environment = (machine.root / _ENV_FILE).read_text(encoding="utf-8")
-        (machine.root / _ENV_FILE).write_text(environment + pause, encoding="utf-8")
-        state = (machine.root / _RECORD).parent
 
-        def cue() -> bool:
-            if scenario == "at_record":
-                return state.exists() and any(state.glob("*enrollment.json*"))
-            return (machine.root / RESULTS / scenario).exists()
+def _reached(machine: Machine, point: str) -> bool:
+    """Tell whether the machine is at the point; at the record, a first byte of it is enough."""
+    if not (machine.root / RESULTS / point).exists():
+        return False
+    directory = (machine.root / _RECORD).parent
+    return point != "at_record" or any(directory.glob("*enrollment.json*"))
 
-        machine.boot_and_cut_power("power.py", scenario, cue)
-        record = machine.root / _RECORD
-        left = json.loads(record.read_text(encoding="utf-8")) if record.exists() else None
-        (machine.root / _ENV_FILE).write_text(environment, encoding="utf-8")
-        return left, machine.boot("power.py", "afterwards")
+
+def _record(machine: Machine) -> Any:
+    """Return the record as JSON, None when there is none; half a record is an error."""
+    path = machine.root / _RECORD
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _assert_enrolled_once(facts: dict[str, Any]) -> None:
@@ -49,27 +59,25 @@ def _assert_enrolled_once(facts: dict[str, Any]) -> None:
     assert facts["status"]["code"] == 0
 
 
-def test_during_the_eval(debian_13: Base, tmp_path: Path) -> None:
-    """Before anything was inserted: nothing is recorded, and the next boot enrolls."""
-    left, facts = _cut_and_boot(debian_13, tmp_path, "in_eval", "MAST_REFERENCE_EVAL_SLEEP=60\n")
+def test_during_the_eval(cuts: dict[str, tuple[Any, dict[str, Any]]]) -> None:
+    """Before anything was inserted: nothing is recorded, and the next boot runs the eval."""
+    left, facts = cuts["in_eval"]
     assert left is None
     assert facts["evals"] == 2
     _assert_enrolled_once(facts)
 
 
-def test_between_insert_and_record(debian_13: Base, tmp_path: Path) -> None:
+def test_between_insert_and_record(cuts: dict[str, tuple[Any, dict[str, Any]]]) -> None:
     """After the commit: nothing is recorded, and the next boot finds the row without an eval."""
-    left, facts = _cut_and_boot(
-        debian_13, tmp_path, "after_insert", "MAST_REFERENCE_AFTER_INSERT_SLEEP=60\n"
-    )
+    left, facts = cuts["after_insert"]
     assert left is None
     assert facts["evals"] == 1
     _assert_enrolled_once(facts)
 
 
-def test_while_the_record_is_written(debian_13: Base, tmp_path: Path) -> None:
+def test_while_the_record_is_written(cuts: dict[str, tuple[Any, dict[str, Any]]]) -> None:
     """At the record itself: it is whole or absent, and the next boot runs no eval."""
-    left, facts = _cut_and_boot(debian_13, tmp_path, "at_record", "")
+    left, facts = cuts["at_record"]
     assert left is None or [left["server"]["id"]] == facts["servers"]
     assert facts["evals"] == 1
     _assert_enrolled_once(facts)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
+#: Most checks start a process; more often would take the processor from what is waited for.
+_POLL_SECONDS = 0.2
+
 RESULTS = Path("/var/lib/test-results")
 ENV_FILE = Path("/etc/mast.env")
 STATE = Path("/var/lib/mast-agent")
@@ -87,7 +90,7 @@ def until(check: Callable[[], Found | None], *, seconds: float, what: str) -> Fo
     while not (value := check()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s in vain for: {what}; the agent: {agent()}")
-        time.sleep(0.05)
+        time.sleep(_POLL_SECONDS)
     return value
 
 
@@ -257,6 +260,13 @@ def cue(name: str) -> None:
     RESULTS.joinpath(name).touch()
 
 
+def leave(name: str, facts: dict[str, Any]) -> None:
+    """Hand facts out, whole or not at all."""
+    unfinished = RESULTS / f"{name}.unfinished"
+    unfinished.write_text(json.dumps(facts), encoding="utf-8")
+    os.replace(unfinished, RESULTS / f"{name}.json")  # noqa: PTH105 - atomic, as meant
+
+
 def main(*scenarios: Callable[[], dict[str, Any]]) -> None:
     """Run the scenario that the command line names and leave its facts, or its failure."""
     name = sys.argv[1]
@@ -265,6 +275,4 @@ def main(*scenarios: Callable[[], dict[str, Any]]) -> None:
         facts = next(each for each in scenarios if each.__name__ == name)()
     except BaseException:  # noqa: BLE001 - the host reports it
         facts = {"error": traceback.format_exc()}
-    unfinished = RESULTS / f"{name}.unfinished"
-    unfinished.write_text(json.dumps(facts), encoding="utf-8")
-    os.replace(unfinished, RESULTS / f"{name}.json")  # noqa: PTH105 - atomic, as meant
+    leave(name, facts)

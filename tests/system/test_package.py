@@ -1,0 +1,91 @@
+"""The Debian package as a file: what lintian says, and what is made from the help."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.root
+
+_BASH = "usr/share/bash-completion/completions/mast-agent"
+_ZSH = "usr/share/zsh/vendor-completions/_mast-agent"
+_FISH = "usr/share/fish/vendor_completions.d/mast-agent.fish"
+_COMMANDS = ("enroll", "status", "check", "reset")
+_OPTIONS = ("--timeout", "--force", "--json", "--wait", "--env-file", "--state-directory")
+
+
+@pytest.fixture(scope="module")
+def tree(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package's files, unpacked."""
+    directory = tmp_path_factory.mktemp("tree")
+    subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
+    return directory
+
+
+def test_lintian_finds_no_error(package: Path) -> None:
+    """Debian's own checker of packages reports nothing as an error."""
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error", package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_building_twice_gives_the_same_file(make_deb: Callable[[str], Path]) -> None:
+    """From the same tree and with the same date, the package is the same to the bit."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        assert make_deb("once").read_bytes() == make_deb("twice").read_bytes()
+
+
+def test_the_man_page_renders_without_a_warning(tree: Path) -> None:
+    """Man accepts the page, and every command, option and setting is in it."""
+    page = tree / "usr/share/man/man1/mast-agent.1.gz"
+    done = subprocess.run(
+        ["man", "--warnings", "-l", page],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"MANWIDTH": "80", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+    )
+    assert done.stderr == ""
+    for word in (*(f"mast-agent {each}" for each in _COMMANDS), *_OPTIONS, "MAST_AGENT_TIMEOUT"):
+        assert word in done.stdout, word
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "FILES"):
+        assert f"\n{section}\n" in done.stdout
+
+
+@pytest.mark.parametrize(("path", "dashes"), [(_BASH, "--"), (_ZSH, "--"), (_FISH, "-l ")])
+def test_completions_know_every_command_and_option(tree: Path, path: str, dashes: str) -> None:
+    """The words of the help are the words of the completion, for each shell."""
+    text = (tree / path).read_text(encoding="utf-8")
+    for command in _COMMANDS:
+        assert command in text
+    for option in _OPTIONS:
+        assert option.replace("--", dashes, 1) in text
+
+
+def test_bash_completes_words_and_files(tree: Path) -> None:
+    """Bash offers commands first, then the options of the command, and files for paths."""
+    script = f"""
+        . {tree / _BASH}
+        offer() {{
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+            _mast_agent
+            echo "${{COMPREPLY[@]}}"
+        }}
+        offer mast-agent e
+        offer mast-agent status --w
+        offer mast-agent status --f
+        offer mast-agent enroll --env-file /etc/machine-i
+    """
+    done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["enroll", "--wait", "", "/etc/machine-id"]
