@@ -147,7 +147,7 @@ def test_refusals(lock: str, message: str, remedy: str) -> None:
     assert remedy in said
 
 
-def test_long_lock_file(nix: Nix, tmp_path: Path) -> None:
+def test_long_lock_file(tmp_path: Path) -> None:
     """A lock file of 400 entries with 30 dependencies each is read, without a stack overflow."""
     dependencies = ", ".join(
         f'{{:d{n}, "~> 1.0", [hex: :d{n}, repo: "hexpm", optional: false]}}' for n in range(30)
@@ -159,7 +159,7 @@ def test_long_lock_file(nix: Nix, tmp_path: Path) -> None:
     )
     file = tmp_path / "mix.lock"
     file.write_text("%{\n" + lock + "}\n")
-    names = nix(f"builtins.attrNames (harness.mixLock.packages (builtins.readFile {file}))")
+    names = Nix()(f"builtins.attrNames (harness.mixLock.packages (builtins.readFile {file}))")
     assert len(names) == 400
 
 

@@ -55,8 +55,8 @@ def test_unit_tests_are_the_check_phase(recorded: Any) -> None:
     assert recorded["meta"]["mainProgram"] == "mast-agent"
 
 
-def test_unit_tests_pass_on_the_packages_source(tmp_path: Path) -> None:
-    """The files that the package takes are enough for the unit tests."""
+def test_the_packages_source_is_enough_for_its_tests(tmp_path: Path) -> None:
+    """All unit tests are found in the files that the package takes; those that read some pass."""
     taken = Nix()(
         f"map toString (harness.pkgs.callPackage {ROOT}/nix/package-agent.nix {{ }})"
         ".recorded.src.fileset"
@@ -67,12 +67,19 @@ def test_unit_tests_pass_on_the_packages_source(tmp_path: Path) -> None:
             shutil.copytree(each, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif each.exists():
             shutil.copy(each, target)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": "agent", "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    reading = [
+        str(path.relative_to(tmp_path))
+        for path in (tmp_path / "tests/unit").glob("test_*.py")
+        if "parents[" in path.read_text()
+    ]
+    assert reading
+    for arguments in (["--collect-only", "tests/unit"], reading):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments],
+            cwd=tmp_path, check=False, capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": "agent", "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
 
 
 def test_version_is_the_agents(recorded: Any) -> None:
