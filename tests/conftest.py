@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import releases
-from support.agent import SECRET_KEY_BASE, VAULT_KEY, Agent
+from support.agent import Agent
+from support.migrating import migrating
 from support.postgres import Cluster
 
 if TYPE_CHECKING:
@@ -76,27 +77,9 @@ def migrated_template(cluster: Cluster, reference: Path) -> str:
     """The name of a database that the reference release has migrated, for copying."""
     name = "migrated_template"
     cluster.sql(f"CREATE DATABASE {name} OWNER mast")
-    migrate(reference, cluster.url(name))
+    with migrating(reference, cluster.url(name)) as migration:
+        assert migration.wait() == 0
     return name
-
-
-def migrate(reference: Path, url: str) -> None:
-    """Run the release's migrations in the database at `url`."""
-    import subprocess  # noqa: PLC0415 - not for the unit tests' eyes
-
-    subprocess.run(
-        [reference / "bin" / "mast", "eval", "Mast.Release.migrate()"],
-        env={
-            "PATH": os.environ["PATH"],
-            "DATABASE_URL": url,
-            "SECRET_KEY_BASE": SECRET_KEY_BASE,
-            "MAST_VAULT_KEY": VAULT_KEY,
-            "RELEASE_DISTRIBUTION": "none",
-        },
-        check=True,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
 
 
 @pytest.fixture
