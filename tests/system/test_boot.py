@@ -60,3 +60,13 @@ def test_it_enrolls_by_itself_when_the_database_comes(with_agent: dict[str, Any]
     assert with_agent["in_the_end"]["SubState"] == "exited"
     assert len(with_agent["servers"]) == 1
     assert with_agent["mast"] == "active"
+
+
+def test_waiting_is_logged_once_with_its_cause(with_agent: dict[str, Any]) -> None:
+    """Many attempts with one cause are one entry, which names phase, cause and attempt."""
+    waits = [entry for entry in with_agent["journal"] if "MAST_CAUSE" in entry]
+    assert len(waits) == 1
+    assert waits[0]["MAST_CAUSE"] == "refused"
+    assert waits[0]["MAST_PHASE"] == "database"
+    assert waits[0]["MAST_ATTEMPT"] == "1"
+    assert waits[0]["PRIORITY"] == "5"

@@ -1,14 +1,17 @@
-"""The situation of NixOS on Debian 13: dbus-broker, DynamicUser=, credentials and a socket."""
+"""The situation of NixOS on Debian 13: dbus-broker, DynamicUser=, a credential, no cookie."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.releases import variant
+from system.machine import Machine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from system.conftest import Base
-    from system.machine import Machine
 
 pytestmark = pytest.mark.root
 
@@ -21,10 +24,12 @@ Environment=MAST_AGENT_ENV_FILE=%d/mast.env
 
 @pytest.fixture(scope="module")
 def boots(
-    debian_13: Base, tmp_path_factory: pytest.TempPathFactory
+    debian_13: Base, release: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The facts of the first boot and of the second."""
-    with debian_13.machine(tmp_path_factory.mktemp("dynamic")) as machine:
+    """The facts of the first boot and of the second, of a release without a cookie."""
+    without_cookie = variant("no-cookie", release, tmp_path_factory.mktemp("release") / "mast")
+    directory = tmp_path_factory.mktemp("dynamic")
+    with Machine(debian_13.layers, directory, binds={"/opt/mast": without_cookie}) as machine:
         _make_like_nixos(machine)
         return machine.boot("dynamic.py", "first_boot"), machine.boot("dynamic.py", "second_boot")
 
@@ -67,6 +72,15 @@ def test_it_enrolls_over_the_socket(boots: tuple[dict[str, Any], dict[str, Any]]
     assert first["agent"]["SubState"] == "exited"
     assert len(first["servers"]) == 1
     assert first["evals"] == 1
+
+
+def test_mast_gets_a_cookie_for_each_boot(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """A release without a cookie runs with one that is made anew, in a private file."""
+    first, second = boots
+    assert first["mast"] == "active"
+    assert len(first["cookie"][0]) == len(second["cookie"][0]) == 64
+    assert first["cookie"][0] != second["cookie"][0]
+    assert first["cookie"][1] == "0o600"
 
 
 def test_nobody_learns_of_it_over_the_bus(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ def with_agent() -> dict[str, Any]:
     facts["start_seconds"] = start.seconds
     facts["waiting"] = inside.agent()
     facts["status_nobody"] = inside.status(user="nobody")
+    facts["journal"] = inside.journal("-t", "mast-agent")
     facts["unit_status"] = inside.run("systemctl", "status", "--no-pager", "mast-agent").out
     inside.must("systemctl", "unmask", "postgresql.service")
     inside.must("systemctl", "start", "postgresql.service")

@@ -17,6 +17,8 @@ def first_boot() -> dict[str, Any]:
         "bus": inside.show("dbus.service", "Id")["Id"],
         "static_user": "mast:" in Path("/etc/passwd").read_text(encoding="utf-8"),
         "state_is_private": Path("/var/lib/mast-agent").resolve().parts[:4],
+        "mast": inside.show("mast.service", "ActiveState")["ActiveState"],
+        "cookie": _cookie(),
         "servers": inside.servers(),
         "evals": inside.evals(),
         "status": inside.status(),
@@ -30,6 +32,7 @@ def second_boot() -> dict[str, Any]:
     """Look at it after a reboot; then let it fail, for nobody to see why."""
     facts = {
         "agent": inside.await_state("exited"),
+        "cookie": _cookie(),
         "servers": inside.servers(),
         "evals": inside.evals(),
         "status": inside.status(),
@@ -39,6 +42,15 @@ def second_boot() -> dict[str, Any]:
     facts["failed"] = inside.await_state("failed")
     facts["failed_nobody"] = inside.status(user="nobody")
     return facts
+
+
+def _cookie() -> list[str]:
+    """Return the cookie that was made for this boot, and the mode of its file; [] for none."""
+    path = Path("/run/mast/cookie.env")
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="ascii")
+    return [text.partition("=")[2].strip(), oct(path.stat().st_mode & 0o777)]
 
 
 if __name__ == "__main__":
