@@ -134,6 +134,13 @@ def test_roots_command(boots: Boots) -> None:
     assert command["failing"]["code"] == 3
 
 
+def test_roots_command_on_a_terminal(boots: Boots) -> None:
+    """Called from a terminal, `mast` gives the release one, which `remote` needs."""
+    terminal = boots[0]["command"]["terminal"]
+    assert terminal["code"] == 0
+    assert '{:ok, "/dev/pts/' in "".join(terminal["out"])
+
+
 def test_roots_command_is_roots(boots: Boots) -> None:
     """Nobody else gets anything but a sentence that says how."""
     nobody = boots[0]["command"]["nobody"]

@@ -10,6 +10,7 @@ import lifecycle
 
 UNITS = ("mast.service", "mast-agent.service")
 COOKIE = Path("/run/mast/cookie.env")
+_STDIN = 'IO.inspect(File.read_link("/proc/self/fd/0"))'
 
 
 def first_boot() -> dict[str, Any]:
@@ -83,6 +84,7 @@ def _command() -> dict[str, Any]:
     facts: dict[str, Any] = {
         "rpc": _said("mast", "rpc", "IO.puts(node())"),
         "eval": _said("mast", "eval", 'IO.puts("evaluated")'),
+        "terminal": _said("script", "-qec", f"mast eval '{_STDIN}'", "/dev/null"),
         "failing": _said("mast", "eval", "System.halt(3)"),
         "who": _said("mast", "eval", 'IO.write(elem(System.cmd("id", ["-un"]), 0))'),
         "nobody": _said("mast", "eval", ":ok", user="nobody"),
