@@ -8,7 +8,9 @@ let
   # Nix's alphabet has no e, and lib recognizes store paths by it.
   hash =
     text:
-    builtins.substring 0 32 (builtins.replaceStrings [ "e" ] [ "z" ] (builtins.hashString "sha256" text));
+    builtins.substring 0 32 (
+      builtins.replaceStrings [ "e" ] [ "z" ] (builtins.hashString "sha256" text)
+    );
 
   derivation = name: seeded name name;
 
@@ -70,10 +72,13 @@ let
     extend =
       overlay:
       let
-        final = beamPackages // {
-          mixRelease = args: named "" (args // { beamPackages = final; });
-          fetchMixDeps = args: named "-fetched" (args // { beamPackages = final; });
-        } // overlay final beamPackages;
+        final =
+          beamPackages
+          // {
+            mixRelease = args: named "" (args // { beamPackages = final; });
+            fetchMixDeps = args: named "-fetched" (args // { beamPackages = final; });
+          }
+          // overlay final beamPackages;
       in
       final;
   };
