@@ -100,6 +100,9 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
     except Failure as error:
         _complain(error, redactor)
         return error.code
+    except BrokenPipeError:
+        # Whoever read the output has enough of it: that is no bug, and `cli` knows what it is.
+        raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         _complain(_bug(error, redactor), redactor)
         return Code.BUG

@@ -45,14 +45,12 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What Mast.Bootstrap said in its last line; all None where it said nothing.
+    """What is kept of Mast.Bootstrap's last line: the id of the row, a claim and not a fact.
 
-    `server_id` is a claim, not a fact. `public_key` is as it was printed.
+    `server_id` is None where it said nothing; `seconds` is how long the eval took.
     """
 
     server_id: str | None = None
-    created: bool | None = None
-    public_key: str | None = None
     seconds: float = 0.0
 
 
@@ -214,13 +212,7 @@ def _contract(last_line: bytes, seconds: float) -> Report:
         server_id: str | None = str(uuid.UUID(str(server.get("id"))))
     except ValueError:
         server_id = None
-    created, public_key = document.get("created"), document.get("public_key")
-    return Report(
-        server_id=server_id,
-        created=created if isinstance(created, bool) else None,
-        public_key=public_key if isinstance(public_key, str) else None,
-        seconds=seconds,
-    )
+    return Report(server_id=server_id, seconds=seconds)
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -120,6 +120,19 @@ def test_runtime_directory_that_cannot_be_made(
     assert "[runtime-denied, exit 77]" in capsys.readouterr().err
 
 
+def test_check_whose_reader_went_away(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of `check` that has enough of it is not reported as a bug of the agent."""
+
+    def gone(*_: object) -> NoReturn:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(commands, "_print", gone)
+    with pytest.raises(BrokenPipeError):
+        commands.check(Options(), environ)
+
+
 @pytest.mark.parametrize("command", ["enroll", "check"])
 def test_bug(
     environ: dict[str, str],

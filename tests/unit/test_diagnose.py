@@ -133,3 +133,10 @@ def test_any_report(report: str, name: str) -> None:
     failure = connection_failure(report, target(user=name, database=name))
     assert failure.phase == "database"
     assert 0 < len(failure.message) < 400
+
+
+def test_without_verbosity() -> None:
+    """Where libpq could not be made verbose, a server's refusal is retried, with its text."""
+    failure = connection_failure(f"{_TCP}FATAL:  Passwort falsch\n", target())
+    assert failure.cause is causes.CONNECTION_LOST
+    assert "Passwort falsch" in failure.message
