@@ -20,7 +20,9 @@ zshdir = $(PREFIX)/share/zsh/vendor-completions
 fishdir = $(PREFIX)/share/fish/vendor_completions.d
 
 MAST_AGENT_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' agent/mast_agent/__init__.py)
-MAST_AGENT_DROP_INS = systemd/growing-delays.conf systemd/socket.conf systemd/lxc.conf
+MAST_AGENT_DROP_INS = systemd/growing-delays.conf systemd/socket.conf systemd/lxc.conf \
+	systemd/sshd.conf systemd/sudoers.conf
+MAST_AGENT_UNITS = mast-agent.service mast-agent-access.service mast.service
 # The units name the paths of a package in /usr; another prefix is written over them.
 at_prefix = sed -e 's|/usr/bin/mast-agent|$(bindir)/mast-agent|' \
 	-e 's|/usr/lib/mast-agent|$(libexecdir)|' -e 's|/usr/share/mast-agent|$(datadir)|' \
@@ -37,8 +39,9 @@ install:
 	$(at_prefix) packaging/launcher >$(DESTDIR)$(bindir)/mast-agent
 	chmod 0755 $(DESTDIR)$(bindir)/mast-agent
 	install -m 0755 systemd/mast-prepare $(DESTDIR)$(libexecdir)/mast-prepare
-	$(at_prefix) systemd/mast-agent.service >$(DESTDIR)$(unitdir)/mast-agent.service
-	$(at_prefix) systemd/mast.service >$(DESTDIR)$(unitdir)/mast.service
+	for unit in $(MAST_AGENT_UNITS); do \
+	    $(at_prefix) systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit || exit 1; \
+	done
 	install -m 0644 systemd/sysusers.conf $(DESTDIR)$(sysusersdir)/mast-agent.conf
 	install -m 0644 systemd/mast-agent.catalog $(DESTDIR)$(catalogdir)/mast-agent.catalog
 	install -m 0644 $(MAST_AGENT_DROP_INS) $(DESTDIR)$(datadir)/systemd

@@ -240,6 +240,60 @@ NOT_ENROLLED = _cause(
     "Install a Mast whose Mast.Bootstrap.self_enroll! works, and see: journalctl -t mast-agent",
 )  # fmt: skip
 
+# --- access: the key, the user and sshd, on the host's side -----------------------------------
+ACCESS_NOT_ENROLLED = _cause(
+    "access-not-enrolled", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Enroll it first: systemctl start mast-agent",
+)  # fmt: skip
+ACCESS_RECORD_UNUSABLE = _cause(
+    "access-record-unusable", Phase.ACCESS, Code.CONFIG, _NO,
+    "Have it written anew: systemctl restart mast-agent",
+)  # fmt: skip
+ACCESS_DENIED = _cause(
+    "access-denied", Phase.ACCESS, Code.NOPERM, _NO,
+    "Run it as root: systemctl start mast-agent-access",
+)  # fmt: skip
+ACCESS_USER_MALFORMED = _cause(
+    "access-user-malformed", Phase.ACCESS, Code.CONFIG, _NO,
+    "Set MAST_SELF_USER to an account that is there for Mast alone, or leave it out",
+)  # fmt: skip
+ACCESS_USER_MISSING = _cause(
+    "access-user-missing", Phase.ACCESS, Code.CONFIG, _NO,
+    "Create it: systemd-sysusers (on NixOS: services.mast.selfManageAccess = true)",
+)  # fmt: skip
+ACCESS_KEY_UNKNOWN = _cause(
+    "access-key-unknown", Phase.ACCESS, Code.SOFTWARE, _NO,
+    "Have Mast asked for it: systemctl restart mast-agent, and see: journalctl -t mast-agent",
+)  # fmt: skip
+ACCESS_KEY_INVALID = _cause(
+    "access-key-invalid", Phase.ACCESS, Code.CONFIG, _NO,
+    "Have Mast make a new one: delete the server in Mast, then systemctl restart mast-agent",
+)  # fmt: skip
+ACCESS_KEY_ABSENT = _cause(
+    "access-key-absent", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Install it: systemctl start mast-agent-access",
+)  # fmt: skip
+ACCESS_KEY_OUTDATED = _cause(
+    "access-key-outdated", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Install the present one: systemctl start mast-agent-access",
+)  # fmt: skip
+ACCESS_PATH_FOREIGN = _cause(
+    "access-path-foreign", Phase.ACCESS, Code.CONFIG, _NO,
+    "See who put it there and remove it, then: systemctl start mast-agent-access",
+)  # fmt: skip
+ACCESS_UNWRITABLE = _cause(
+    "access-unwritable", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Make room on the file system, then: systemctl start mast-agent-access",
+)  # fmt: skip
+ACCESS_UNIT_FAILED = _cause(
+    "access-unit-failed", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "See: journalctl -u mast-agent-access",
+)  # fmt: skip
+SSHD_SILENT = _cause(
+    "sshd-silent", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Start it: systemctl start ssh (on NixOS: sshd); or correct MAST_SELF_HOST, MAST_SELF_PORT",
+)  # fmt: skip
+
 # --- a bug in the agent itself ------------------------------------------------------------------
 BUG = _cause(
     "bug", Phase.RELEASE, Code.BUG, _NO,

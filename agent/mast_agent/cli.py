@@ -19,7 +19,7 @@ import typer
 
 from mast_agent import __version__, commands
 from mast_agent.failure import Code, Failure, Stopped
-from mast_agent.settings import Options, parse_timeout
+from mast_agent.settings import Options, parse_boolean, parse_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,20 @@ _RUNTIME_DIRECTORY = _option(
 )
 
 
+_ACCESS_DIRECTORY = _option(
+    "--access-directory",
+    "MAST_AGENT_ACCESS_DIRECTORY",
+    "DIR",
+    "Has the key that sshd reads; else /var/lib/mast-agent-access.",
+)
+_ACCESS = _option(
+    "--access",
+    "MAST_AGENT_ACCESS",
+    "BOOL",
+    "Whether Mast is to log in here: yes also asks it for its public key; else no.",
+)
+
+
 def _options(
     *,
     mast_bin: str | None = None,
@@ -88,6 +102,8 @@ def _options(
     timeout: str | None = None,
     state_directory: str | None = None,
     runtime_directory: str | None = None,
+    access_directory: str | None = None,
+    access: str | None = None,
 ) -> Options:
     seconds = None
     if timeout is not None:
@@ -97,12 +113,20 @@ def _options(
             raise typer.BadParameter(
                 "not a number of seconds above zero", param_hint="'--timeout'"
             ) from None
+    wanted = None
+    if access is not None:
+        try:
+            wanted = parse_boolean("--access", access or "-")
+        except Failure:
+            raise typer.BadParameter("neither yes nor no", param_hint="'--access'") from None
     return Options(
         mast_bin=mast_bin or None,
         env_file=Path(env_file) if env_file else None,
         timeout=seconds,
         state_directory=Path(state_directory) if state_directory else None,
         runtime_directory=Path(runtime_directory) if runtime_directory else None,
+        access_directory=Path(access_directory) if access_directory else None,
+        access=wanted,
     )
 
 
@@ -134,6 +158,7 @@ def enroll(
     timeout: Optional[str] = _TIMEOUT,
     state_directory: Optional[str] = _STATE_DIRECTORY,
     runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
+    access: Optional[str] = _ACCESS,
     force: bool = _flag("--force", "Run the eval also when this host is enrolled."),
 ) -> int:
     """Enroll this host, waiting for what is not ready yet.
@@ -147,6 +172,7 @@ def enroll(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        access=access,
     )
     return commands.enroll(options, os.environ, force=force)
 
@@ -159,6 +185,7 @@ def status(
     timeout: Optional[str] = _TIMEOUT,
     state_directory: Optional[str] = _STATE_DIRECTORY,
     runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = _ACCESS_DIRECTORY,
     as_json: bool = _flag("--json", "Print one JSON document."),
     wait: bool = _flag("--wait", "Wait until it is decided, for at most the timeout."),
 ) -> int:
@@ -173,6 +200,7 @@ def status(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        access_directory=access_directory,
     )
     return commands.status(options, os.environ, as_json=as_json, wait=wait)
 
@@ -185,6 +213,7 @@ def check(
     timeout: Optional[str] = _TIMEOUT,
     state_directory: Optional[str] = _STATE_DIRECTORY,
     runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = _ACCESS_DIRECTORY,
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
@@ -197,6 +226,7 @@ def check(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        access_directory=access_directory,
     )
     return commands.check(options, os.environ)
 
@@ -205,13 +235,37 @@ def check(
 def reset(
     state_directory: Optional[str] = _STATE_DIRECTORY,
     runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = _ACCESS_DIRECTORY,
 ) -> int:
-    """Forget this host's record and published status, as before taking a template image.
+    """Forget this host's record, published status and key, as before taking a template image.
 
     The database is left alone. Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
     """
-    options = _options(state_directory=state_directory, runtime_directory=runtime_directory)
+    options = _options(
+        state_directory=state_directory,
+        runtime_directory=runtime_directory,
+        access_directory=access_directory,
+    )
     return commands.reset(options, os.environ)
+
+
+@app.command()
+def access(
+    *,
+    env_file: Optional[str] = _ENV_FILE,
+    state_directory: Optional[str] = _STATE_DIRECTORY,
+    access_directory: Optional[str] = _ACCESS_DIRECTORY,
+    revoke: bool = _flag("--revoke", "Take the key away, so that Mast cannot log in any more."),
+) -> int:
+    """Let Mast log in to this host: install the public key that it reported. Needs root.
+
+    Exit codes: 0 done, 70 Mast reported no key, 75 not enrolled yet, 77 not permitted, 78 the key
+    or what stands in its way is refused, and nothing was written.
+    """
+    options = _options(
+        env_file=env_file, state_directory=state_directory, access_directory=access_directory
+    )
+    return commands.access(options, os.environ, revoke=revoke)
 
 
 def execute(arguments: Sequence[str]) -> int:

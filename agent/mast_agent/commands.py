@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from mast_agent import causes, ecto_url, settings
 from mast_agent.deadline import Deadline
-from mast_agent.failure import Code, Failure, Stopped
+from mast_agent.events import Event
+from mast_agent.failure import Code, Failure, Phase, Stopped
 from mast_agent.redact import Redactor, escape, secrets_of
 
 if TYPE_CHECKING:
@@ -113,13 +114,41 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent reset`."""
     from mast_agent import forget  # noqa: PLC0415 - only here
 
-    state, runtime = settings.directories(options, environ)
     try:
-        for line in forget.run(state, runtime):
+        for line in forget.run(*settings.directories(options, environ)):
             _print(escape(line))
     except Failure as error:
         _complain(error, Redactor(()))
         return error.code
+    return Code.OK
+
+
+def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int:
+    """`mast-agent access`."""
+    from mast_agent import access as access_  # noqa: PLC0415 - only here
+    from mast_agent import journal  # noqa: PLC0415 - costly
+    from mast_agent.report import Reporter  # noqa: PLC0415 - as above
+
+    config, failure = _load(options, environ)
+    redactor = _redactor(config)
+    journal.configure(redactor, environ)
+    reporter = Reporter(None, redactor)
+    began = time.monotonic()
+    try:
+        if revoke:
+            # Whatever else is wrong: a door can always be closed.
+            gone = access_.revoke(config.access_directory)
+            reporter.done(Event.ACCESS_REVOKED, Phase.ACCESS, access_.revoked(gone))
+            return Code.OK
+        if failure is not None:
+            raise failure
+        reporter.done(Event.ACCESS_GRANTED, Phase.ACCESS, access_.granted(*access_.grant(config)))
+    except Failure as error:
+        reporter.failed(error, time.monotonic() - began)
+        return error.code
+    except Exception as error:  # noqa: BLE001 - the one net, for bugs
+        reporter.failed(_bug(error, redactor), time.monotonic() - began)
+        return Code.BUG
     return Code.OK
 
 

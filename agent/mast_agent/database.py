@@ -36,6 +36,11 @@ SELECT EXISTS (
 )
 """
 
+# By way of JSON, which has null for a column that a Mast may not have: enrolling needs no key.
+_SERVERS = """
+SELECT id::text, name, host, to_jsonb(servers) ->> 'private_key_id' FROM servers ORDER BY name
+"""
+
 
 async def look(session: Session) -> Snapshot:
     """Take a snapshot.
@@ -90,8 +95,10 @@ async def _look(ask: Transaction) -> Snapshot:
     locked = False
     try:
         if await _can_read(ask, "servers"):
-            rows = await ask.rows("SELECT id::text, name, host FROM servers ORDER BY name")
-            servers = tuple(Server(id=row[0], name=row[1], host=row[2]) for row in rows)
+            servers = tuple(
+                Server(id=row[0], name=row[1], host=row[2], key_id=row[3])
+                for row in await ask.rows(_SERVERS)
+            )
     except LockNotAvailable:
         # How far the migrations are is known all the same. Nothing more is asked: the
         # transaction is over, and its COMMIT becomes a rollback.

@@ -28,6 +28,7 @@ from mast_agent.session import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import TypeGuard
 
     from mast_agent.deadline import Deadline
     from mast_agent.plan import Plan
@@ -98,6 +99,7 @@ class Enrollment:
         self._began = time.monotonic()
         self._attempts = 0
         self._recorded = record.recall(plan.state_directory, self._problem)
+        self._confirmed: tuple[Server, Snapshot] | None = None
 
     async def run(self) -> Server:
         """Attempt it until it succeeds, is hopeless, or the time is up."""
@@ -108,7 +110,16 @@ class Enrollment:
             f"giving up after {self._deadline.seconds:.0f} s",
         )
         retry = Retry(self._deadline, self._report.waiting)
-        return await retry(self._attempt)
+        try:
+            return await retry(self._attempt)
+        except Failure as failure:
+            if self._confirmed is None:
+                raise
+            # The host is enrolled, whatever became of the question for the key.
+            self._report.event(
+                Event.KEY_UNKNOWN, f"Mast's public key could not be learned: {failure.message}"
+            )
+            return self._finish(*self._confirmed, already=True)
 
     async def _attempt(self) -> Server:
         self._attempts += 1
@@ -117,7 +128,7 @@ class Enrollment:
         async with open_session(self._plan.target, self._deadline) as session:
             snapshot = await self._look(session)
         row = self._known(snapshot)
-        if row is None or self._force:
+        if not self._is_done(row, snapshot):
             with locks.host_lock(self._plan.runtime_directory):
                 return await self._enroll_locked()
         return self._finish(row, snapshot, already=True)
@@ -140,14 +151,42 @@ class Enrollment:
         recorded_id = recorded.server_id if recorded is not None and believed else None
         return servers.known(snapshot.servers or (), recorded_id, self._plan.host)
 
+    def _is_done(self, row: Server | None, snapshot: Snapshot) -> TypeGuard[Server]:
+        """Tell whether there is nothing left to run an eval for."""
+        self._confirmed = None
+        if row is None or self._force:
+            return False
+        if self._plan.access and self._key(row, snapshot) is None and self._can_tell_key(row):
+            self._confirmed = (row, snapshot)
+            return False
+        return True
+
+    def _key(self, row: Server, snapshot: Snapshot) -> record.Key | None:
+        """Return what the record has of the key of this row, None for nothing or another key."""
+        recorded = self._recorded
+        if (
+            recorded is None
+            or recorded.server_id != row.id
+            or not recorded.is_about(self._plan.host.machine, snapshot.identity)
+            or recorded.key is None
+            or recorded.key.id != row.key_id
+        ):
+            return None
+        return recorded.key
+
+    def _can_tell_key(self, row: Server) -> bool:
+        """Tell whether the eval would report this row, and not make one for this host's name."""
+        return self._plan.host.is_called(row.name)
+
     async def _enroll_locked(self) -> Server:
         """Look again under the locks, then run the eval and have the database confirm it."""
         async with open_session(self._plan.target, self._deadline) as lock:
             await self._lock_database(lock)
             before = await self._look_again()
             row = self._known(before)
-            if row is not None and not self._force:
+            if self._is_done(row, before):
                 return self._finish(row, before, already=True)
+            already = row is not None and not self._force
             report = await self._evaluate()
             self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
             after = await self._look_again()
@@ -156,8 +195,9 @@ class Enrollment:
         )
         if row is None:
             raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
-        self._force = False
-        return self._finish(row, after, already=False)
+        self._force, self._confirmed = False, None
+        key = record.Key(id=row.key_id, public=report.public_key)
+        return self._finish(row, after, already=already, key=key)
 
     async def _look_again(self) -> Snapshot:
         """Use a connection of its own: the one with the lock may have been cut meanwhile."""
@@ -209,7 +249,9 @@ class Enrollment:
             ) from error
         return directory
 
-    def _finish(self, row: Server, snapshot: Snapshot, *, already: bool) -> Server:
+    def _finish(
+        self, row: Server, snapshot: Snapshot, *, already: bool, key: record.Key | None = None
+    ) -> Server:
         self._recorded = record.remember(
             self._plan.state_directory,
             record.Record(
@@ -218,6 +260,7 @@ class Enrollment:
                 machine=self._plan.host.machine,
                 database=snapshot.identity,
                 enrolled_at=record.now(),
+                key=key or self._key(row, snapshot),
             ),
             self._recorded,
             self._problem,

@@ -47,10 +47,12 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Report:
     """What is kept of Mast.Bootstrap's last line: the id of the row, a claim and not a fact.
 
-    `server_id` is None where it said nothing; `seconds` is how long the eval took.
+    `server_id` and `public_key` are None where it said nothing of them; the key is as it was
+    said, and not checked. `seconds` is how long the eval took.
     """
 
     server_id: str | None = None
+    public_key: str | None = None
     seconds: float = 0.0
 
 
@@ -212,7 +214,10 @@ def _contract(last_line: bytes, seconds: float) -> Report:
         server_id: str | None = str(uuid.UUID(str(server.get("id"))))
     except ValueError:
         server_id = None
-    return Report(server_id=server_id, seconds=seconds)
+    key = document.get("public_key")
+    return Report(
+        server_id=server_id, public_key=key if isinstance(key, str) else None, seconds=seconds
+    )
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -24,6 +24,9 @@ class Event(enum.Enum):
     STOPPED = ("f25fd504b3b74fe489af640a0a38a1a4", syslog.LOG_NOTICE)
     RECORD_PROBLEM = ("fca37bddd91743bbb5228089c80f89fa", syslog.LOG_WARNING)
     POOLER = ("edc4325803b648b884f680f74ae68610", syslog.LOG_WARNING)
+    KEY_UNKNOWN = ("021974ef960b45dba7810b5b6f363311", syslog.LOG_WARNING)
+    ACCESS_GRANTED = ("cfcc3a0adf9a464b95b4c4db2954500c", syslog.LOG_NOTICE)
+    ACCESS_REVOKED = ("954502c41cfe4c0aa185929fa3e56083", syslog.LOG_NOTICE)
 
     def __init__(self, message_id: str, priority: int) -> None:
         self.message_id = message_id

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 
 class Phase(enum.StrEnum):
-    """The steps of an enrollment, in order. Their names are part of the interface."""
+    """The steps of an enrollment, in order. Their names are part of the interface.
+
+    `access` is a command of its own, which follows an enrollment and is no part of it.
+    """
 
     RELEASE = "release"
     DATABASE = "database"
     MIGRATIONS = "migrations"
     ENROLL = "enroll"
     VERIFY = "verify"
+    ACCESS = "access"
 
 
 class Code(enum.IntEnum):

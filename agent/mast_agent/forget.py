@@ -1,10 +1,13 @@
-"""`mast-agent reset`: forgets what this host knows of its enrollment; the database keeps it."""
+"""`mast-agent reset`: forgets what this host knows of its enrollment; the database keeps it.
+
+With the record goes the key that it led to: a machine made from this one is another host.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, locks, published, record
+from mast_agent import access, causes, locks, published, record
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
@@ -12,25 +15,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run(state_directory: Path, runtime_directory: Path) -> Iterator[str]:
-    """Remove record and published status, yielding a line for each file that was there.
+def run(state_directory: Path, runtime_directory: Path, access_directory: Path) -> Iterator[str]:
+    """Remove record, published status and key, yielding a line for each file that was there.
 
     Raises Failure: 75 while an enroll holds the lock, 77 when a file may not be removed.
     """
     if runtime_directory.is_dir():
         with locks.host_lock(runtime_directory):
-            yield from _remove(state_directory, runtime_directory)
+            yield from _remove(state_directory, runtime_directory, access_directory)
     else:
-        yield from _remove(state_directory, runtime_directory)
+        yield from _remove(state_directory, runtime_directory, access_directory)
 
 
-def _remove(state_directory: Path, runtime_directory: Path) -> Iterator[str]:
+def _remove(
+    state_directory: Path, runtime_directory: Path, access_directory: Path
+) -> Iterator[str]:
     files = (
         state_directory / record.FILE_NAME,
         state_directory / f"{record.FILE_NAME}.unusable",
         runtime_directory / published.FILE_NAME,
     )
     removed = 0
+    # The open door first.
+    for path in access.revoke(access_directory):
+        removed += 1
+        yield f"removed {path}"
     for path in files:
         try:
             path.unlink()

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that is known before anything is waited for."""
+    """Everything that is known before anything is waited for.
+
+    `access` says whether Mast's public key is wanted too.
+    """
 
     release: Release
     target: Target
     host: Host
     mast: dict[str, str]
+    access: bool
     state_directory: Path
     runtime_directory: Path
 
@@ -50,6 +54,7 @@ def make(config: Settings) -> Plan:
         target=target,
         host=host.identify(),
         mast=dict(config.mast),
+        access=config.access,
         state_directory=config.state_directory,
         runtime_directory=config.runtime_directory,
     )

@@ -9,7 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, database, ecto_url, migrations, release, settings, units
+from mast_agent import (
+    access,
+    causes,
+    database,
+    ecto_url,
+    migrations,
+    release,
+    settings,
+    units,
+)
 from mast_agent.session import open_session
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
-    yield from _unit()
+    yield from _units(config)
     target = ecto_url.parse(config.mast)
     snapshot = asyncio.run(_look(target, deadline))
     yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
@@ -42,10 +51,22 @@ async def _look(target: Target, deadline: Deadline) -> Snapshot:
         return await database.look(session)
 
 
-def _unit() -> Iterator[str]:
-    """Explain what systemd could not set up, if the unit has failed so."""
-    unit = units.ask("mast-agent.service").get("mast-agent.service")
-    if unit is not None and unit.active_state == "failed":
+def _units(config: Settings) -> Iterator[str]:
+    """Explain what systemd could not set up, and what Mast will need in order to log in."""
+    found = units.ask(units.AGENT, units.ACCESS)
+    for name, unit in found.items():
         setup = units.SETUP_FAILURES.get(unit.exit_status)
-        if setup is not None:
-            yield f"unit: warning: {unit.exit_status}/{setup[0]}: {setup[1]}"
+        if unit.active_state == "failed" and setup is not None:
+            yield f"unit: warning: {name}: {unit.exit_status}/{setup[0]}: {setup[1]}"
+    if access.wanted(config, found.get(units.ACCESS)):
+        yield from _access(config)
+
+
+def _access(config: Settings) -> Iterator[str]:
+    seen = access.look(config, None)
+    # The key comes with the enrollment: before it, only the user and sshd can be missing.
+    missing = [each for each in seen.problems if each.cause is not causes.ACCESS_KEY_ABSENT]
+    for failure in missing:
+        yield f"access: warning: {failure.message}. {failure.remedy}"
+    if not missing:
+        yield f"access: {seen.login.user} at {seen.login.host}:{seen.login.port}"

@@ -22,14 +22,29 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Key:
+    """The key with which Mast logs in here: its id in Mast, and its public half as reported.
+
+    `public` is None where Mast was asked and said nothing of it.
+    """
+
+    id: str | None
+    public: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
-    """Which row this machine had, in which database, and since when (UTC, ISO 8601)."""
+    """Which row this machine had, in which database, and since when (UTC, ISO 8601).
+
+    `key` is None where Mast has not been asked for its key.
+    """
 
     server_id: str
     server_name: str
     machine: str | None
     database: Identity
     enrolled_at: str
+    key: Key | None = None
 
     def is_about(self, machine: str | None, database: Identity) -> bool:
         """Tell whether it was written on this machine, about this database."""
@@ -67,6 +82,7 @@ def save(directory: Path, record: Record) -> None:
             "name": record.database.name,
         },
         "enrolled_at": record.enrolled_at,
+        "key": record.key and {"id": record.key.id, "public": record.key.public},
     }
     storage.write(directory / FILE_NAME, document, mode=0o600, durable=True)
 
@@ -121,13 +137,21 @@ def _parse(document: dict[str, Any]) -> Record:
                 name=document["database"]["name"],
             ),
             enrolled_at=document["enrolled_at"],
+            key=_key(document.get("key")),
         )
     except (KeyError, TypeError) as error:
         raise storage.UnusableError("incomplete") from error
     texts = (record.server_id, record.server_name, record.database.name, record.enrolled_at)
-    optional = (record.machine, record.database.system_identifier)
+    optional = [record.machine, record.database.system_identifier]
+    if record.key is not None:
+        optional += [record.key.id, record.key.public]
     if not all(isinstance(text, str) for text in texts) or not all(
         isinstance(text, str | None) for text in optional
     ):
         raise storage.UnusableError("of the wrong types")
     return record
+
+
+def _key(document: dict[str, Any] | None) -> Key | None:
+    """Return the key in a record; one that was written before there were any has none."""
+    return None if document is None else Key(id=document["id"], public=document["public"])

@@ -51,6 +51,17 @@ def document(status: Status) -> dict[str, Any]:
         "units": {
             "mast-agent.service": _unit(facts.agent_unit),
             "mast.service": _unit(status.mast_unit),
+            "mast-agent-access.service": _unit(status.access_unit),
+        },
+        "access": {
+            "wanted": status.access_wanted,
+            "user": status.access.login.user,
+            "user_exists": status.access.user_exists,
+            "host": status.access.login.host,
+            "port": status.access.login.port,
+            "key": status.access.key,
+            "listening": status.access.listening,
+            "error": _failure(status.access.failure),
         },
         "record": {
             "state": status.record_state,
@@ -85,7 +96,7 @@ def _failure(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def _unit(unit: Unit | None) -> dict[str, Any] | None:
-    return asdict(unit) if unit else None
+    return {**asdict(unit), "wanted_by": list(unit.wanted_by)} if unit else None
 
 
 def text(status: Status) -> str:
@@ -122,6 +133,7 @@ def text(status: Status) -> str:
     row("mast", _unit_text(status.mast_unit))
     row("release", _release_text(status))
     row("record", _record_text(status))
+    row("access", _access_text(status))
     lines = [f"{verdict.state.word}: {verdict.summary}"]
     lines += [f"  {label:<12}{value}" for label, value in rows]
     return "\n".join(escape(line) for line in lines)
@@ -156,3 +168,15 @@ def _record_text(status: Status) -> str:
     if status.facts.record is None:
         return status.record_state
     return f"{status.facts.record.server_id}, of {status.facts.record.enrolled_at}"
+
+
+def _access_text(status: Status) -> str:
+    seen, who = status.access, status.access.login
+    if status.access_wanted is False:
+        return "off" if seen.key == "absent" else f"off, but the key is {seen.key}"
+    if seen.failure is not None:
+        # Where nothing says that it is wanted, what is missing may be missing on purpose.
+        wanted = "" if status.access_wanted else "unknown whether wanted: "
+        return f"{wanted}{seen.failure.message} ({seen.failure.cause.slug})"
+    sshd = {True: "something listens there", False: "", None: "cannot tell whether sshd listens"}
+    return f"{who.user}@{who.host}:{who.port}, key {seen.key}, {sshd[seen.listening]}"

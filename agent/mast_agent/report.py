@@ -34,7 +34,8 @@ _ORDER = tuple(Phase)
 class Reporter:
     """Follows one `enroll` from phase to phase."""
 
-    def __init__(self, runtime_directory: Path, redactor: Redactor) -> None:
+    def __init__(self, runtime_directory: Path | None, redactor: Redactor) -> None:
+        """Without a directory nothing is published: only an enrollment has a status of its own."""
         self._directory = runtime_directory
         self._redactor = redactor
         self._log = structlog.get_logger()
@@ -132,6 +133,12 @@ class Reporter:
         self._notify(f"failed: {failure}")
         self._publish("failed", failure.message)
 
+    def done(self, kind: Event, phase: Phase, message: str) -> None:
+        """Note the end of a job that is no enrollment."""
+        self._phase = phase
+        self.event(kind, message)
+        self._notify(message)
+
     def stopped(self, signal_name: str) -> None:
         """Note the end: a signal."""
         self.event(Event.STOPPED, f"stopped by {signal_name}; nothing is recorded")
@@ -155,6 +162,8 @@ class Reporter:
         next_retry_at: str | None = None,
         server: dict[str, str] | None = None,
     ) -> None:
+        if self._directory is None:
+            return
         document = Published(
             state=state,
             phase=str(self._phase),

@@ -31,7 +31,13 @@ DEFAULT_TIMEOUT = 300.0
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/mast-agent")
 DEFAULT_RUNTIME_DIRECTORY = Path("/run/mast-agent")
 
-_AGENT_VARIABLES = frozenset({"MAST_BIN", "MAST_AGENT_ENV_FILE", "MAST_AGENT_TIMEOUT"})
+DEFAULT_ACCESS_DIRECTORY = Path("/var/lib/mast-agent-access")
+
+# What systemd takes for a boolean: systemd.syntax(7).
+_BOOLEANS = {
+    **dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True),
+    **dict.fromkeys(("0", "no", "n", "false", "f", "off"), False),
+}
 # What Mast, Ecto and an Elixir release read; everything else in the process's environment stays
 # behind. Variables of the environment file are all Mast's.
 _MAST_VARIABLES = frozenset(
@@ -47,14 +53,17 @@ _VAULT_KEY_BYTES = 32
 class Settings:
     """What one invocation works with.
 
-    `timeout` is in seconds. `mast` holds Mast's variables, secrets included: it is kept out of
-    the repr, and so out of every traceback and log.
+    `timeout` is in seconds. `access` says whether Mast is to be able to log in to this host.
+    `mast` holds Mast's variables, secrets included: it is kept out of the repr, and so out of
+    every traceback and log.
     """
 
     mast_bin: str | None
     timeout: float
     state_directory: Path
     runtime_directory: Path
+    access_directory: Path
+    access: bool
     mast: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -71,6 +80,8 @@ class Options:
     timeout: float | None = None
     state_directory: Path | None = None
     runtime_directory: Path | None = None
+    access_directory: Path | None = None
+    access: bool | None = None
 
 
 def load(options: Options, environ: Mapping[str, str]) -> Settings:
@@ -82,34 +93,52 @@ def load(options: Options, environ: Mapping[str, str]) -> Settings:
     if env_file is None and os.path.lexists(DEFAULT_ENV_FILE):
         env_file = DEFAULT_ENV_FILE
     timeout = options.timeout or parse_timeout(environ.get("MAST_AGENT_TIMEOUT"))
-    return _settings(options, environ, timeout, envfile.read(env_file) if env_file else {})
+    access = options.access
+    if access is None:
+        access = parse_boolean("MAST_AGENT_ACCESS", environ.get("MAST_AGENT_ACCESS"))
+    return _settings(
+        options, environ, timeout=timeout, access=access,
+        file=envfile.read(env_file) if env_file else {},
+    )  # fmt: skip
 
 
 def without_file(options: Options, environ: Mapping[str, str]) -> Settings:
     """Return what is left where `load` fails: enough to report that, and to ask for a status."""
-    return _settings(options, environ, options.timeout or DEFAULT_TIMEOUT, {})
+    return _settings(
+        options, environ, timeout=options.timeout or DEFAULT_TIMEOUT, access=False, file={}
+    )
 
 
 def _settings(
-    options: Options, environ: Mapping[str, str], timeout: float, file: Mapping[str, str]
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    timeout: float,
+    access: bool,
+    file: Mapping[str, str],
 ) -> Settings:
-    state_directory, runtime_directory = directories(options, environ)
+    state_directory, runtime_directory, access_directory = directories(options, environ)
     return Settings(
         mast_bin=options.mast_bin or environ.get("MAST_BIN") or None,
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        access_directory=access_directory,
+        access=access,
         mast={**mast_variables(environ), **file},
     )
 
 
-def directories(options: Options, environ: Mapping[str, str]) -> tuple[Path, Path]:
-    """Return the directories of the record and of the published status."""
+def directories(options: Options, environ: Mapping[str, str]) -> tuple[Path, Path, Path]:
+    """Return the directories of the record, of the published status, and of Mast's key."""
     return (
         options.state_directory or _path(environ, "STATE_DIRECTORY") or DEFAULT_STATE_DIRECTORY,
         options.runtime_directory
         or _path(environ, "RUNTIME_DIRECTORY")
         or DEFAULT_RUNTIME_DIRECTORY,
+        options.access_directory
+        or _path(environ, "MAST_AGENT_ACCESS_DIRECTORY")
+        or DEFAULT_ACCESS_DIRECTORY,
     )
 
 
@@ -122,7 +151,7 @@ def mast_variables(environ: Mapping[str, str]) -> dict[str, str]:
         or name in _POSTGRES_VARIABLES
         or (
             name.startswith(_MAST_PREFIXES)
-            and name not in _AGENT_VARIABLES
+            and name != "MAST_BIN"
             and not name.startswith("MAST_AGENT_")
         )
     }
@@ -148,10 +177,24 @@ def parse_timeout(text: str | None) -> float:
     return seconds
 
 
+def parse_boolean(name: str, text: str | None) -> bool:
+    """Yes or no from `text`, no when it is empty. Raises Failure (78) naming `name`."""
+    if not text:
+        return False
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise Failure(
+            causes.SETTING_MALFORMED,
+            f"{name} is neither yes nor no",
+            remedy=f"Correct {name}: yes or no",
+        ) from None
+
+
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     """Return the path in `name`; systemd lists several directories separated by colons."""
     value = environ.get(name, "")
-    if name.endswith("_DIRECTORY"):
+    if name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
         value = value.partition(":")[0]
     return Path(value) if value else None
 

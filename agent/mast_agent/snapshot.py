@@ -15,11 +15,12 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A row of Mast's `servers`."""
+    """A row of Mast's `servers`; `key_id` is the key with which Mast logs in there."""
 
     id: str
     name: str
     host: str | None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, ecto_url, host, published, record, release, storage, units
+from mast_agent import access, causes, ecto_url, host, published, record, release, storage, units
 from mast_agent.deadline import Deadline
 from mast_agent.failure import Failure
-from mast_agent.verdict import Facts, State, Verdict, judge
+from mast_agent.verdict import Facts, State, Verdict, judge, with_access
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mast_agent.access import Access
     from mast_agent.migrations import Progress
     from mast_agent.published import Published
     from mast_agent.record import Record
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from mast_agent.target import Target
     from mast_agent.units import Unit
 
-AGENT_UNIT = "mast-agent.service"
-MAST_UNIT = "mast.service"
 LOOK_SECONDS = 3.0
 """How long the database is asked."""
+ACCESS_SECONDS = 10.0
+"""How long `wait` gives the access unit, which follows the agent's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Status:
     """The verdict and everything that `render` shows of it.
 
     `settings_failure` says why the database was not asked; `record_state` is "present",
-    "absent", "unreadable" or "unusable".
+    "absent", "unreadable" or "unusable". `access_wanted` is None where systemd does not tell.
     """
 
     verdict: Verdict
@@ -49,7 +50,10 @@ class Status:
     release_failure: Failure | None
     migrations: Progress | None
     mast_unit: Unit | None
+    access_unit: Unit | None
     record_state: str
+    access: Access
+    access_wanted: bool | None
 
 
 def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
@@ -74,27 +78,46 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     if snapshot is not None:
         server = _this_host(snapshot, recorded, last)
         progress = _progress(snapshot, found_release)
-    found_units = units.ask(AGENT_UNIT, MAST_UNIT)
+    found_units = units.ask(units.AGENT, units.MAST, units.ACCESS)
+    access_unit = found_units.get(units.ACCESS)
+    wanted = access.wanted(config, access_unit)
+    seen = _access(config, recorded, access_unit)
     facts = Facts(
         published=last,
         published_readable=last_readable,
         record=recorded,
         record_readable=record_state != "unreadable",
-        agent_unit=found_units.get(AGENT_UNIT),
+        agent_unit=found_units.get(units.AGENT),
         looked=snapshot is not None,
         server=server,
         failure=failure,
     )
     return Status(
-        verdict=judge(facts),
+        verdict=with_access(judge(facts), seen.failure if wanted else None),
         facts=facts,
         settings_failure=settings_failure,
         release=found_release,
         release_failure=release_failure,
         migrations=progress,
-        mast_unit=found_units.get(MAST_UNIT),
+        mast_unit=found_units.get(units.MAST),
+        access_unit=access_unit,
         record_state=record_state,
+        access=seen,
+        access_wanted=wanted,
     )
+
+
+def _access(config: Settings, recorded: Record | None, unit: Unit | None) -> Access:
+    """See whether Mast can log in; where it cannot, the unit may know better why."""
+    seen = access.look(config, recorded)
+    if seen.failure is None or unit is None or unit.active_state != "failed":
+        return seen
+    setup = units.SETUP_FAILURES.get(unit.exit_status)
+    said = f"{unit.exit_status}/{setup[0]}: {setup[1]}" if setup else unit.status_text
+    if not said:
+        return seen
+    why = Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
+    return replace(seen, problems=(why, *seen.problems))
 
 
 def _release(config: Settings) -> tuple[Release | None, Failure | None]:
@@ -167,10 +190,22 @@ def _progress(snapshot: Snapshot, found: Release | None) -> Progress | None:
 def wait(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
     """Return the first status that is final, or the last one when the deadline has come.
 
-    Pending is not final. Raises KeyboardInterrupt when the operator has enough of it.
+    Pending is not final; nor is, for a while, an enrollment that Mast's key has not followed yet.
+    Raises KeyboardInterrupt when the operator has enough of it.
     """
+    patience: Deadline | None = None
     while True:
         status = collect(config, settings_failure, Deadline(deadline.within(LOOK_SECONDS) + 0.1))
-        if status.verdict.state is not State.PENDING or deadline.remaining() <= 0:
+        state = status.verdict.state
+        if state is State.ENROLLED and status.access_wanted and status.access.failure is not None:
+            patience = patience or Deadline(deadline.within(ACCESS_SECONDS))
+            final = patience.remaining() <= 0 or _has_failed(status.access_unit)
+        else:
+            final = state is not State.PENDING
+        if final or deadline.remaining() <= 0:
             return status
         time.sleep(deadline.within(1.0))
+
+
+def _has_failed(unit: Unit | None) -> bool:
+    return unit is not None and unit.active_state == "failed"

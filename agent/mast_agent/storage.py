@@ -1,4 +1,4 @@
-"""Small JSON files that are whole or absent, and are never trusted.
+"""Small files that are whole or absent, and JSON in them that is never trusted.
 
 Written to a temporary name, synced, renamed, and the directory synced: rename(2) and fsync(2).
 Read without following a link, without waiting for a FIFO, and within a size.
@@ -54,12 +54,17 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def write(path: Path, document: dict[str, Any], *, mode: int, durable: bool) -> None:
-    """Replace the file at `path` by `document`.
+    """Replace the file at `path` by `document`. Raises OSError; see `replace`."""
+    content = json.dumps(document, indent=1, ensure_ascii=True).encode() + b"\n"
+    replace(path, content, mode=mode, durable=durable)
+
+
+def replace(path: Path, content: bytes, *, mode: int, durable: bool) -> None:
+    """Replace the file at `path` by `content`, as a whole or not at all.
 
     `durable` waits until the disk has it. A file written by root belongs to the owner of its
     directory, so that a run by hand does not lock the unit's user out. Raises OSError.
     """
-    content = json.dumps(document, indent=1, ensure_ascii=True).encode() + b"\n"
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -84,11 +89,22 @@ def write(path: Path, document: dict[str, Any], *, mode: int, durable: bool) -> 
         os.close(directory)
 
 
+def sync_directory(path: Path) -> None:
+    """Wait until the disk has the names in a directory: fsync(2). Raises OSError."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 def give_to_owner(fd: int, directory: int) -> None:
     """Let root's file belong to the owner of the directory."""
     if os.geteuid() == 0:
-        owner = os.fstat(directory)
-        os.fchown(fd, owner.st_uid, owner.st_gid)
+        owner, present = os.fstat(directory), os.fstat(fd)
+        # Not for nothing: a unit's filter on system calls may deny it.
+        if (owner.st_uid, owner.st_gid) != (present.st_uid, present.st_gid):
+            os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
 def set_aside(path: Path) -> Path | None:

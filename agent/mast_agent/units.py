@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+AGENT, MAST, ACCESS = "mast-agent.service", "mast.service", "mast-agent-access.service"
+"""The units that there are to ask for."""
 SECONDS = 1.0
 """How long the whole question may take."""
 
@@ -40,7 +42,8 @@ SETUP_FAILURES = {
 class Unit:
     """A unit's state, as org.freedesktop.systemd1(5) names it.
 
-    `result`, `exit_status`, `restarts` and `status_text` are those of services.
+    `result`, `exit_status`, `restarts` and `status_text` are those of services. `wanted_by` are
+    the units whose start brings this one.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Unit:
     has_run: bool
     restarts: int
     status_text: str
+    wanted_by: tuple[str, ...] = ()
 
 
 def ask(*names: str) -> dict[str, Unit]:
@@ -107,4 +111,5 @@ def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
             has_run=properties["ExecMainStartTimestamp"] > 0,
             restarts=properties.get("NRestarts", 0),
             status_text=properties.get("StatusText", ""),
+            wanted_by=tuple(properties.get("WantedBy", ())),
         )

@@ -7,7 +7,7 @@ each is nearer to the truth than the next.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mast_agent.failure import FINAL_CODES, Code, Failure
@@ -81,6 +81,17 @@ def judge(facts: Facts) -> Verdict:
                 remedy="Enroll again: systemctl restart mast-agent",
             )
     return _setup_failure(facts) or _by_last_run(facts) or _by_unit(facts) or _by_record(facts)
+
+
+def with_access(verdict: Verdict, failure: Failure | None) -> Verdict:
+    """Return the verdict with what keeps Mast from logging in, which changes no code."""
+    if failure is None or verdict.state is not State.ENROLLED:
+        return verdict
+    return replace(
+        verdict,
+        summary=f"{verdict.summary}; but Mast cannot log in: {failure.message}",
+        remedy=failure.remedy,
+    )
 
 
 def _claims_enrollment(facts: Facts) -> bool:

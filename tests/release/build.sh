@@ -5,7 +5,7 @@
 # build/mix, and nothing is written here, so that a read-only checkout builds with MAST_BUILD_DIR set to
 # another place than build/. When neither the sources nor Elixir have changed, nothing is done. No network is used.
 #
-# Debian packages: elixir erlang-dev erlang-p1-pgsql
+# Debian packages: elixir erlang-dev erlang-p1-pgsql erlang-ssh
 set -eu
 
 source=$(cd "$(dirname "$0")" && pwd)

@@ -20,7 +20,7 @@ defmodule Mast.MixProject do
   def application do
     [
       mod: {Mast.Application, []},
-      extra_applications: [:crypto, :ssl, :p1_pgsql]
+      extra_applications: [:crypto, :ssh, :ssl, :p1_pgsql]
     ]
   end
 end

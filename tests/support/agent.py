@@ -42,6 +42,7 @@ class Agent:
     def __init__(self, directory: Path, *, mast_bin: Path | str, url: str) -> None:
         self.state = directory / "state"
         self.runtime = directory / "run"
+        self.access = directory / "access"
         self.evals = directory / "evals"
         directory.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -52,6 +53,7 @@ class Agent:
             "MAST_BIN": str(mast_bin),
             "STATE_DIRECTORY": str(self.state),
             "RUNTIME_DIRECTORY": str(self.runtime),
+            "MAST_AGENT_ACCESS_DIRECTORY": str(self.access),
             # No system bus: what systemd says of this machine is not the test's business.
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory}/no-bus",
             "MAST_REFERENCE_EVAL_LOG": str(self.evals),

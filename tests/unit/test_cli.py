@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import __version__, record
+from mast_agent import __version__, authorized_keys, record
 from mast_agent.cli import execute
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("enroll", "status", "check", "reset")
+COMMANDS = ("enroll", "status", "check", "reset", "access")
 _ALL = {
     "--mast-bin": "MAST_BIN",
     "--env-file": "MAST_AGENT_ENV_FILE",
@@ -21,7 +21,15 @@ _ALL = {
     "--state-directory": "STATE_DIRECTORY",
     "--runtime-directory": "RUNTIME_DIRECTORY",
 }
-_DIRECTORIES = {flag: _ALL[flag] for flag in ("--state-directory", "--runtime-directory")}
+_ACCESS_DIRECTORY = {"--access-directory": "MAST_AGENT_ACCESS_DIRECTORY"}
+_DIRECTORIES = {
+    **{flag: _ALL[flag] for flag in ("--state-directory", "--runtime-directory")},
+    **_ACCESS_DIRECTORY,
+}
+_OF_ACCESS = {
+    **{flag: _ALL[flag] for flag in ("--env-file", "--state-directory")},
+    **_ACCESS_DIRECTORY,
+}
 
 
 def _help(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -49,7 +57,13 @@ def test_help_fits(
 
 @pytest.mark.parametrize(
     ("command", "options"),
-    [("enroll", _ALL), ("status", _ALL), ("check", _ALL), ("reset", _DIRECTORIES)],
+    [
+        ("enroll", {**_ALL, "--access": "MAST_AGENT_ACCESS"}),
+        ("status", {**_ALL, **_ACCESS_DIRECTORY}),
+        ("check", {**_ALL, **_ACCESS_DIRECTORY}),
+        ("reset", _DIRECTORIES),
+        ("access", _OF_ACCESS),
+    ],
 )
 def test_help_names_the_variables(
     capsys: pytest.CaptureFixture[str], command: str, options: dict[str, str]
@@ -74,6 +88,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         ("enroll", {"0", "1", "2", "69", "70", "75", "77", "78"}),
         ("status", {"0", "1", "2", "3", "4", "5"}),
         ("reset", {"0", "75", "77"}),
+        ("access", {"0", "70", "75", "77", "78"}),
     ],
 )
 def test_help_lists_the_codes(
@@ -100,6 +115,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["enroll", "--json"],
         ["status", "--force"],
         ["reset", "--timeout", "5"],
+        ["access", "--timeout", "5"],
+        ["enroll", "--access", "perhaps"],
+        ["enroll", "--access", ""],
         ["enroll", "--timeout"],
         ["enroll", "--timeout", ""],
         ["enroll", "--timeout", "soon"],
@@ -135,8 +153,15 @@ def test_directories(
         record.save(directory, builders.record())
     monkeypatch.setenv("STATE_DIRECTORY", str(other if by == "option" else state))
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(other if by == "option" else runtime))
+    key, foreign = tmp_path / "access", tmp_path / "other-access"
+    for directory in (key, foreign):
+        authorized_keys.install(directory, "mast-managed", "a key\n")
+    monkeypatch.setenv("MAST_AGENT_ACCESS_DIRECTORY", str(foreign if by == "option" else key))
     options = ["--state-directory", str(state), "--runtime-directory", str(runtime)]
+    options += ["--access-directory", str(key)]
     assert execute(["reset", *(options if by == "option" else [])]) == 0
-    assert capsys.readouterr().out == f"removed {state / record.FILE_NAME}\n"
+    removed = [key / "mast-managed", state / record.FILE_NAME]
+    assert capsys.readouterr().out.splitlines() == [f"removed {path}" for path in removed]
+    assert (foreign / "mast-managed").exists()
     assert not (state / record.FILE_NAME).exists()
     assert (other / record.FILE_NAME).exists()

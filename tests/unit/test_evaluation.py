@@ -172,7 +172,16 @@ def _line(**special: object) -> bytes:
 
 def test_contract() -> None:
     """The last line's claim is read, with the id in the form that PostgreSQL prints."""
-    assert _contract(_line(), 1.5) == Report(server_id=SERVER_ID, seconds=1.5)
+    assert _contract(_line(public_key="ssh-ed25519 AAAA"), 1.5) == Report(
+        server_id=SERVER_ID, public_key="ssh-ed25519 AAAA", seconds=1.5
+    )
+
+
+@pytest.mark.parametrize("key", [None, 7, ["ssh-ed25519 AAAA"], {}])
+def test_contract_without_a_key(key: object) -> None:
+    """A key that is no text counts as one that was not told; the id counts all the same."""
+    report = _contract(_line(public_key=key), 1.5)
+    assert (report.server_id, report.public_key) == (SERVER_ID, None)
 
 
 @pytest.mark.parametrize(

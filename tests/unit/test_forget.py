@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, forget, locks, published, record
+from mast_agent import authorized_keys, causes, forget, locks, published, record
 from mast_agent.failure import Code, Failure
 from unit import builders
 
@@ -33,31 +33,42 @@ def runtime(tmp_path: Path) -> Path:
     return directory
 
 
-def test_removes(state: Path, runtime: Path) -> None:
-    """Record and published status are removed, each named, and nothing else is touched."""
-    lines = list(forget.run(state, runtime))
-    assert len(lines) == 3
-    assert lines[0] == f"removed {state / record.FILE_NAME}"
+@pytest.fixture
+def access(tmp_path: Path) -> Path:
+    """Make a directory with an installed key."""
+    directory = tmp_path / "access"
+    authorized_keys.install(directory, "mast-managed", "a key\n")
+    return directory
+
+
+def test_removes(state: Path, runtime: Path, access: Path) -> None:
+    """Key, record and published status are removed, each named, and nothing else is touched."""
+    lines = list(forget.run(state, runtime, access))
+    assert len(lines) == 4
+    assert lines[0] == f"removed {access / 'mast-managed'}"
+    assert lines[1] == f"removed {state / record.FILE_NAME}"
+    assert not access.exists()
     assert [path.name for path in state.iterdir()] == ["unrelated"]
     assert not (runtime / published.FILE_NAME).exists()
 
 
-def test_again(state: Path, runtime: Path) -> None:
+def test_again(state: Path, runtime: Path, access: Path) -> None:
     """A second time there is nothing to forget, and that is no failure."""
-    list(forget.run(state, runtime))
-    assert list(forget.run(state, runtime)) == ["nothing to forget"]
+    list(forget.run(state, runtime, access))
+    assert list(forget.run(state, runtime, access)) == ["nothing to forget"]
 
 
 def test_no_directories(tmp_path: Path) -> None:
     """Where the agent has never run there is nothing to forget, and nothing is made."""
-    assert list(forget.run(tmp_path / "a", tmp_path / "b")) == ["nothing to forget"]
+    assert list(forget.run(tmp_path / "a", tmp_path / "b", tmp_path / "c")) == ["nothing to forget"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_while_enrolling(state: Path, runtime: Path) -> None:
+def test_while_enrolling(state: Path, runtime: Path, access: Path) -> None:
     """While an enroll holds the lock nothing is removed: 75."""
     with locks.host_lock(runtime), pytest.raises(Failure) as caught:
-        list(forget.run(state, runtime))
+        list(forget.run(state, runtime, access))
+    assert (access / "mast-managed").exists()
     assert caught.value.cause is causes.LOCK_HELD
     assert caught.value.code == Code.TEMPFAIL
     assert (state / record.FILE_NAME).exists()
@@ -67,7 +78,7 @@ def test_denied(tmp_path: Path, runtime: Path) -> None:
     """What cannot be removed ends with 77 and its path."""
     (tmp_path / "state" / record.FILE_NAME).mkdir(parents=True)  # no unlink() for a directory
     with pytest.raises(Failure) as caught:
-        list(forget.run(tmp_path / "state", runtime))
+        list(forget.run(tmp_path / "state", runtime, tmp_path / "access"))
     assert caught.value.cause is causes.RESET_DENIED
     assert caught.value.code == Code.NOPERM
     assert str(tmp_path / "state" / record.FILE_NAME) in caught.value.message

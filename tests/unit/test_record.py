@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from mast_agent import record
+from mast_agent.record import Key
 from mast_agent.storage import UnusableError
 from unit import builders
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
             builders.record(database=builders.identity(system_identifier=None)), id="no-identity"
         ),
         pytest.param(builders.record(server_name="wéb ☃\n"), id="odd-name"),
+        pytest.param(builders.record(key=Key(id="k", public="ssh-ed25519 A")), id="key"),
+        pytest.param(builders.record(key=Key(id=None, public=None)), id="key-not-told"),
     ],
 )
 def test_round_trip(tmp_path: Path, saved: Record) -> None:
@@ -46,6 +49,23 @@ def _document(tmp_path: Path) -> dict[str, Any]:
     record.save(tmp_path, builders.record())
     document: dict[str, Any] = json.loads((tmp_path / record.FILE_NAME).read_text())
     return document
+
+
+def test_record_from_before_keys(tmp_path: Path) -> None:
+    """A record of an agent that knew no keys is read, as one without."""
+    document = _document(tmp_path)
+    del document["key"]
+    (tmp_path / record.FILE_NAME).write_text(json.dumps(document))
+    assert record.load(tmp_path) == builders.record()
+
+
+@pytest.mark.parametrize("key", [7, "text", [], {}, {"id": 7, "public": None}, {"id": None}])
+def test_damaged_key(tmp_path: Path, key: object) -> None:
+    """A key that is of another form makes the record unusable."""
+    document = _document(tmp_path) | {"key": key}
+    (tmp_path / record.FILE_NAME).write_text(json.dumps(document))
+    with pytest.raises(UnusableError):
+        record.load(tmp_path)
 
 
 @pytest.mark.parametrize("key", ["version", "server", "machine", "database", "enrolled_at"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mast_agent import __version__, causes, render
+from mast_agent.access import Access, Login
 from mast_agent.failure import Failure
 from mast_agent.migrations import Progress
 from mast_agent.release import Release
@@ -38,7 +39,10 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         "release_failure": None,
         "migrations": None,
         "mast_unit": None,
+        "access_unit": None,
         "record_state": "absent",
+        "access": _access("absent"),
+        "access_wanted": False,
     }
     for key, value in special.items():
         (facts if key in facts else rest)[key] = value
@@ -46,6 +50,16 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         verdict=Verdict(state=state, summary="the summary", remedy="The remedy"),
         facts=Facts(**facts),
         **rest,
+    )
+
+
+def _access(key: str, *problems: Failure, listening: bool | None = True) -> Access:
+    return Access(
+        login=Login(host="127.0.0.1", port=22, user="mast-managed"),
+        user_exists=True,
+        key=key,
+        listening=listening,
+        problems=problems,
     )
 
 
@@ -74,6 +88,9 @@ _FULL: dict[str, Any] = {
     "server": server(),
     "release": _release(),
     "migrations": Progress(applied=20, total=21),
+    "access_unit": unit("inactive", name="mast-agent-access.service"),
+    "access": _access("installed"),
+    "access_wanted": True,
 }
 
 
@@ -107,9 +124,41 @@ def test_full_text() -> None:
 def test_sparse_text() -> None:
     """What is not known is left out, or said to be unknown."""
     rows = _rows(render.text(_status()))
-    assert set(rows) == {"remedy", "database", "mast-agent", "mast", "record"}
+    assert set(rows) == {"remedy", "database", "mast-agent", "mast", "record", "access"}
     assert "unknown" in rows["mast-agent"]
     assert rows["record"] == "absent"
+
+
+_SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
+
+
+@pytest.mark.parametrize(
+    ("access", "wanted", "text"),
+    [
+        (_access("absent"), False, "off"),
+        (_access("installed"), False, "off, but the key is installed"),
+        (
+            _access("installed"),
+            True,
+            "mast-managed@127.0.0.1:22, key installed, something listens there",
+        ),
+        (
+            _access("installed", listening=None),
+            None,
+            "mast-managed@127.0.0.1:22, key installed, cannot tell whether sshd listens",
+        ),
+        (_access("installed", _SILENT), True, f"{_SILENT.message} (sshd-silent)"),
+        (
+            _access("installed", _SILENT),
+            None,
+            f"unknown whether wanted: {_SILENT.message} (sshd-silent)",
+        ),
+    ],
+)
+def test_text_of_access(access: Access, wanted: bool | None, text: str) -> None:  # noqa: FBT001
+    """Whether Mast can log in is one row, which says why not, and whether that matters."""
+    rows = _rows(render.text(_status(access=access, access_wanted=wanted)))
+    assert rows["access"] == text
 
 
 def test_text_of_failures() -> None:

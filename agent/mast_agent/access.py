@@ -1,0 +1,228 @@
+"""The host's side of being managed: who Mast logs in as, with which key, and whether it can.
+
+`grant` puts the key that Mast reported into sshd's hands, `revoke` takes it away; both are root's.
+`look` only looks, as anybody may. Mast's side, the private key and the row, stays in Elixir.
+"""
+
+from __future__ import annotations
+
+import pwd
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mast_agent import authorized_keys, causes, host, public_key, record, sshd, storage, units
+from mast_agent.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mast_agent.record import Record
+    from mast_agent.settings import Settings
+    from mast_agent.units import Unit
+
+DEFAULT_HOST, DEFAULT_PORT, DEFAULT_USER = "127.0.0.1", 22, "mast-managed"
+
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """How Mast.Bootstrap has Mast log in: MAST_SELF_HOST, MAST_SELF_PORT, MAST_SELF_USER."""
+
+    host: str
+    port: int
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What could be seen of it. `problems` are what keeps Mast out, the first one first.
+
+    `key` is "installed", "absent", "outdated", "unreadable" or "foreign"; `listening` is None
+    where that cannot be told.
+    """
+
+    login: Login
+    user_exists: bool
+    key: str
+    listening: bool | None
+    problems: tuple[Failure, ...]
+
+    @property
+    def failure(self) -> Failure | None:
+        """What keeps Mast out, None for nothing that could be seen."""
+        return self.problems[0] if self.problems else None
+
+
+def login(mast: Mapping[str, str]) -> Login:
+    """Return how Mast logs in. Raises Failure (78) for a name that no account should have."""
+    user = mast.get("MAST_SELF_USER") or DEFAULT_USER
+    if not _USER.fullmatch(user):
+        raise Failure(causes.ACCESS_USER_MALFORMED, "MAST_SELF_USER is not the name of a user")
+    port = mast.get("MAST_SELF_PORT") or str(DEFAULT_PORT)
+    return Login(
+        host=mast.get("MAST_SELF_HOST") or DEFAULT_HOST,
+        # What is no port is Mast.Bootstrap's to refuse; nothing listens on 0.
+        port=int(port) if port.isascii() and port.isdecimal() else 0,
+        user=user,
+    )
+
+
+def grant(config: Settings) -> tuple[Login, bool]:
+    """Install the recorded key; tell for whom, and whether that changed anything.
+
+    Raises Failure, and then nothing was written: 70 Mast did not report a key; 75 not enrolled,
+    or the disk is full; 77 not root; 78 the key, the user, the record or what stands in the way.
+    """
+    who = login(config.mast)
+    _require_user(who.user)
+    content = authorized_keys.line(_key(_recorded(config.state_directory)))
+    try:
+        return who, authorized_keys.install(config.access_directory, who.user, content)
+    except authorized_keys.ForeignPathError as error:
+        raise Failure(causes.ACCESS_PATH_FOREIGN, str(error)) from error
+    except PermissionError as error:
+        raise _denied(config.access_directory, error) from error
+    except OSError as error:
+        raise Failure(
+            causes.ACCESS_UNWRITABLE,
+            f"the key cannot be written to {config.access_directory}: {error.strerror}",
+        ) from error
+
+
+def revoke(directory: Path) -> list[Path]:
+    """Take away every key, and return the files that are gone. Raises Failure (77)."""
+    try:
+        return authorized_keys.revoke(directory)
+    except OSError as error:
+        raise _denied(directory, error) from error
+
+
+def granted(who: Login, changed: bool) -> str:  # noqa: FBT001 - what `grant` returns
+    """Return what to say of `grant`."""
+    if changed:
+        return f"Mast may log in as {who.user} from this host, with the key that it reported"
+    return f"nothing to do: Mast may log in as {who.user} already"
+
+
+def revoked(gone: list[Path]) -> str:
+    """Return what to say of `revoke`."""
+    if not gone:
+        return "nothing to do: no key of Mast's was installed"
+    return (
+        f"Mast may not log in any more: removed {', '.join(map(str, gone))}. "
+        "To keep it out: systemctl mask mast-agent-access"
+    )
+
+
+def _denied(directory: Path, error: OSError) -> Failure:
+    return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
+
+
+def _require_user(user: str) -> None:
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise Failure(
+            causes.ACCESS_USER_MISSING, f"the user {user}, as whom Mast logs in, does not exist"
+        ) from None
+    if account.pw_uid == 0:
+        raise Failure(causes.ACCESS_USER_MALFORMED, f"MAST_SELF_USER is {user}, which is root")
+
+
+def _recorded(directory: Path) -> Record:
+    """Return the record of this machine. What was copied from another says nothing here."""
+    try:
+        found = record.load(directory)
+    except storage.UnusableError as error:
+        raise Failure(
+            causes.ACCESS_RECORD_UNUSABLE, f"the record {directory / record.FILE_NAME} is {error}"
+        ) from error
+    except OSError as error:
+        raise Failure(
+            causes.ACCESS_DENIED, f"the record in {directory} cannot be read: {error.strerror}"
+        ) from error
+    if found is None or found.machine != host.machine_id():
+        raise Failure(causes.ACCESS_NOT_ENROLLED, "this host has no record of an enrollment")
+    return found
+
+
+def _key(recorded: Record) -> str:
+    if recorded.key is None or recorded.key.public is None:
+        raise Failure(
+            causes.ACCESS_KEY_UNKNOWN,
+            f"Mast has not told its public key for the server {recorded.server_name!r}",
+        )
+    try:
+        return public_key.parse(recorded.key.public)
+    except public_key.InvalidKeyError as error:
+        raise Failure(
+            causes.ACCESS_KEY_INVALID, f"the public key that Mast reported is refused: {error}"
+        ) from error
+
+
+def look(config: Settings, recorded: Record | None) -> Access:
+    """See whether Mast can log in. Never fails: what cannot be seen is not held against it.
+
+    `recorded` is None where this user may not read it: then the key's content is not compared.
+    """
+    problems = []
+    try:
+        who = login(config.mast)
+        _require_user(who.user)
+    except Failure as error:
+        problems.append(error)
+        who = login({**config.mast, "MAST_SELF_USER": DEFAULT_USER})
+    user_exists = not problems
+    key, problem = _look_at_key(config.access_directory, who.user, recorded)
+    if problem is not None:
+        problems.append(problem)
+    listening = sshd.listens(who.host, who.port)
+    if listening is False:
+        silent = f"nothing listens at {who.host}:{who.port}, where Mast logs in"
+        problems.append(Failure(causes.SSHD_SILENT, silent))
+    return Access(
+        login=who,
+        user_exists=user_exists,
+        key=key,
+        listening=listening,
+        problems=tuple(problems),
+    )
+
+
+def wanted(config: Settings, unit: Unit | None) -> bool | None:
+    """Tell whether Mast is to be able to log in here; None where systemd does not tell.
+
+    It is when the agent has been told so, or when the unit is there and has been enabled.
+    """
+    if config.access:
+        return True
+    if unit is None:
+        return None
+    return unit.load_state == "loaded" and units.AGENT in unit.wanted_by
+
+
+def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[str, Failure | None]:
+    try:
+        installed = authorized_keys.read(directory, user)
+    except authorized_keys.ForeignPathError as error:
+        return "foreign", Failure(causes.ACCESS_PATH_FOREIGN, str(error))
+    except OSError:
+        return "unreadable", None
+    try:
+        expected = authorized_keys.line(_key(recorded)) if recorded is not None else None
+    except Failure as unknown:
+        # One that was installed earlier may still be right.
+        return ("absent", unknown) if installed is None else ("installed", None)
+    if installed is None:
+        return "absent", Failure(
+            causes.ACCESS_KEY_ABSENT, f"no key of Mast's is installed for the user {user}"
+        )
+    if expected is not None and installed != expected:
+        return "outdated", Failure(
+            causes.ACCESS_KEY_OUTDATED,
+            f"the key that is installed for the user {user} is not the one that Mast has",
+        )
+    return "installed", None

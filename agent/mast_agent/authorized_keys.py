@@ -1,0 +1,111 @@
+"""The file that sshd reads for the one user as whom Mast logs in: authorized_keys, sshd(8).
+
+One directory with one file in it, named after the user and owned by whoever runs this (root). What
+is in the way and is not ours is left alone on the way in, and taken away on the way out, where the
+worst that can be left behind is an open door.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from mast_agent import storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: No forwarding of any kind, no terminal, no rc file, and from this host alone.
+OPTIONS = 'restrict,from="127.0.0.1,::1"'
+
+_MODE = 0o644
+"""sshd reads it as the user; it is a public key."""
+_MAX_BYTES = 4096
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+class ForeignPathError(Exception):
+    """Something stands there that was not put there by us; the text says what."""
+
+
+def line(key: str) -> str:
+    """Return the content of the file for a key, as `public_key.parse` returns one."""
+    return f"{OPTIONS} {key}\n"
+
+
+def read(directory: Path, user: str) -> str | None:
+    """Return what is installed for `user`, None when nothing is.
+
+    Raises ForeignPathError for what sshd would read and we did not write, and OSError.
+    """
+    path = directory / user
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise ForeignPathError(f"{path} is a symbolic link") from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ForeignPathError(f"{path} is not a regular file")
+    with os.fdopen(fd, "rb") as file:
+        return file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")
+
+
+def install(directory: Path, user: str, content: str) -> bool:
+    """Make `content` all that is installed; tell whether that changed anything.
+
+    Raises ForeignPathError, and then nothing was written; and OSError.
+    """
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o755, parents=True)
+    _require_ours(directory, stat.S_IFDIR, "a directory")
+    path = directory / user
+    with contextlib.suppress(FileNotFoundError):
+        _require_ours(path, stat.S_IFREG, "a regular file")
+    changed = read(directory, user) != content or stat.S_IMODE(path.stat().st_mode) != _MODE
+    if changed:
+        storage.replace(path, content.encode(), mode=_MODE, durable=True)
+    # A user who is no longer the one has no business here any more.
+    return bool(_clear(directory, keep=user)) or changed
+
+
+def revoke(directory: Path) -> list[Path]:
+    """Take away everything that is installed, whoever put it there, and return what that was.
+
+    Raises OSError.
+    """
+    if not directory.is_dir() or directory.is_symlink():
+        return []
+    removed = _clear(directory)
+    # The unit that owns the directory makes it again when it needs it.
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+    return removed
+
+
+def _require_ours(path: Path, file_type: int, kind: str) -> None:
+    found = path.lstat()
+    if stat.S_IFMT(found.st_mode) != file_type:
+        raise ForeignPathError(f"{path} is not {kind}")
+    if found.st_uid != os.geteuid():
+        raise ForeignPathError(f"{path} belongs to the user {found.st_uid}")
+    if found.st_mode & _WRITABLE_BY_OTHERS:
+        raise ForeignPathError(f"{path} may be written by others")
+    if file_type == stat.S_IFREG and found.st_nlink > 1:
+        raise ForeignPathError(f"{path} has other names (hard links)")
+
+
+def _clear(directory: Path, keep: str | None = None) -> list[Path]:
+    removed = []
+    for path in sorted(directory.iterdir()):
+        if path.name != keep and (path.is_symlink() or not path.is_dir()):
+            path.unlink()
+            removed.append(path)
+    if removed:
+        storage.sync_directory(directory)
+    return removed

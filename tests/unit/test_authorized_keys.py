@@ -1,0 +1,188 @@
+"""The file that sshd reads: ours and whole, or left alone; and gone when it is to be gone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from mast_agent import authorized_keys
+from mast_agent.authorized_keys import ForeignPathError
+from unit.builders import PUBLIC_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+USER = "mast-managed"
+LINE = authorized_keys.line(PUBLIC_KEY)
+OTHER = authorized_keys.line(PUBLIC_KEY[:-1] + "A")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The directory, not made yet."""
+    return tmp_path / "keys"
+
+
+def test_line() -> None:
+    """The line restricts what the key can do, and from where it is good."""
+    assert LINE == f'restrict,from="127.0.0.1,::1" {PUBLIC_KEY}\n'
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_install(directory: Path, umask: int) -> None:
+    """The key is all that is in the file, which sshd and everybody else may only read."""
+    old = os.umask(umask)
+    try:
+        assert authorized_keys.install(directory, USER, LINE)
+    finally:
+        os.umask(old)
+    assert (directory / USER).read_text() == LINE
+    assert stat.S_IMODE((directory / USER).stat().st_mode) == 0o644
+    assert [path.name for path in directory.iterdir()] == [USER]
+    assert authorized_keys.read(directory, USER) == LINE
+
+
+def test_idempotent(directory: Path) -> None:
+    """Installing the same key again changes nothing, not even the file."""
+    authorized_keys.install(directory, USER, LINE)
+    before = (directory / USER).stat()
+    assert not authorized_keys.install(directory, USER, LINE)
+    assert (directory / USER).stat() == before
+
+
+def test_new_key_replaces_the_old(directory: Path) -> None:
+    """Of two keys it is the later one that is in the file, alone."""
+    authorized_keys.install(directory, USER, OTHER)
+    assert authorized_keys.install(directory, USER, LINE)
+    assert (directory / USER).read_text() == LINE
+
+
+def test_mode_is_mended(directory: Path) -> None:
+    """A file with the right content that sshd cannot read is written anew."""
+    authorized_keys.install(directory, USER, LINE)
+    (directory / USER).chmod(0o600)
+    assert authorized_keys.install(directory, USER, LINE)
+    assert stat.S_IMODE((directory / USER).stat().st_mode) == 0o644
+
+
+def test_former_user_is_shut_out(directory: Path) -> None:
+    """When the user changes, the file of the former one does not stay behind."""
+    authorized_keys.install(directory, "former", LINE)
+    assert authorized_keys.install(directory, USER, LINE)
+    assert [path.name for path in directory.iterdir()] == [USER]
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.parent.parent / "victim")
+
+
+def _hard_link(path: Path) -> None:
+    path.hardlink_to(path.parent.parent / "victim")
+
+
+def _open(path: Path) -> None:
+    path.write_text(OTHER)
+    path.chmod(0o666)
+
+
+def _foreign(path: Path) -> None:
+    path.write_text(OTHER)
+    os.chown(path, 12345, 12345)
+
+
+IN_THE_WAY = [
+    pytest.param(_link, id="symbolic link"),
+    pytest.param(_hard_link, id="hard link"),
+    pytest.param(lambda path: path.mkdir(), id="directory"),
+    pytest.param(os.mkfifo, id="FIFO"),
+    pytest.param(_open, id="writable by others"),
+    pytest.param(_foreign, id="somebody else's", marks=pytest.mark.root),
+]
+
+
+@pytest.mark.parametrize("put", IN_THE_WAY)
+def test_what_is_in_the_way_is_left_alone(directory: Path, put: Callable[[Path], None]) -> None:
+    """What stands in the file's place and is not ours is named, and nothing is written."""
+    (directory.parent / "victim").write_text("untouched")
+    directory.mkdir(mode=0o755)
+    put(directory / USER)
+    before = (directory / USER).lstat()
+    with pytest.raises(ForeignPathError, match=str(directory / USER)):
+        authorized_keys.install(directory, USER, LINE)
+    assert (directory / USER).lstat() == before
+    assert (directory.parent / "victim").read_text() == "untouched"
+    assert [path.name for path in directory.iterdir()] == [USER]
+
+
+def test_directory_that_is_a_link(directory: Path) -> None:
+    """A link in place of the directory is not followed."""
+    (directory.parent / "elsewhere").mkdir()
+    directory.symlink_to(directory.parent / "elsewhere")
+    with pytest.raises(ForeignPathError, match="not a directory"):
+        authorized_keys.install(directory, USER, LINE)
+    assert list((directory.parent / "elsewhere").iterdir()) == []
+
+
+def test_directory_that_others_may_write(directory: Path) -> None:
+    """A directory into which others can put files, which sshd refuses too, is not used."""
+    directory.mkdir()
+    directory.chmod(0o777)
+    with pytest.raises(ForeignPathError, match="written by others"):
+        authorized_keys.install(directory, USER, LINE)
+    assert list(directory.iterdir()) == []
+
+
+@pytest.mark.root
+def test_somebody_elses_directory(directory: Path) -> None:
+    """A directory of another user is not used."""
+    directory.mkdir()
+    os.chown(directory, 12345, 12345)
+    with pytest.raises(ForeignPathError, match="belongs to the user 12345"):
+        authorized_keys.install(directory, USER, LINE)
+
+
+def test_revoke(directory: Path) -> None:
+    """Every key is taken away, and the directory with them."""
+    authorized_keys.install(directory, USER, LINE)
+    (directory / "left.behind").write_text(OTHER)
+    assert authorized_keys.revoke(directory) == [directory / "left.behind", directory / USER]
+    assert not directory.exists()
+    assert authorized_keys.revoke(directory) == []
+
+
+@pytest.mark.parametrize("put", [each for each in IN_THE_WAY if each.id != "directory"])
+def test_revoke_takes_away_what_is_foreign_too(
+    directory: Path, put: Callable[[Path], None]
+) -> None:
+    """A door is closed whoever opened it; what a link names is left alone."""
+    (directory.parent / "victim").write_text("untouched")
+    directory.mkdir()
+    put(directory / USER)
+    assert authorized_keys.revoke(directory) == [directory / USER]
+    assert (directory.parent / "victim").read_text() == "untouched"
+
+
+def test_revoke_follows_no_link(directory: Path) -> None:
+    """A link in place of the directory leads to nobody's files being removed."""
+    (directory.parent / "elsewhere").mkdir()
+    (directory.parent / "elsewhere" / "file").touch()
+    directory.symlink_to(directory.parent / "elsewhere")
+    assert authorized_keys.revoke(directory) == []
+    assert (directory.parent / "elsewhere" / "file").exists()
+
+
+def test_read(directory: Path) -> None:
+    """What is installed is read without waiting and without following; nothing is None."""
+    assert authorized_keys.read(directory, USER) is None
+    directory.mkdir()
+    assert authorized_keys.read(directory, USER) is None
+    os.mkfifo(directory / USER)
+    with pytest.raises(ForeignPathError):
+        authorized_keys.read(directory, USER)
+    (directory / USER).unlink()
+    _link(directory / USER)
+    with pytest.raises(ForeignPathError):
+        authorized_keys.read(directory, USER)
