@@ -60,7 +60,7 @@ def _accepts(listening: Address, wanted: Address) -> bool:
     if isinstance(listening, ipaddress.IPv6Address) and listening.ipv4_mapped:
         listening = listening.ipv4_mapped
     if listening.is_unspecified:
-        return listening.version in (wanted.version, 6)  # noqa: PLR2004 - that of ::
+        return listening.version in (wanted.version, 6)
     return listening == wanted
 
 

@@ -181,7 +181,7 @@ class Machine:
     def _tail(self) -> str:
         """Return the end of the console and of the journal, for a failure's message."""
         console = self._console.read_bytes()[-1500:].decode(errors="replace")
-        units = ["-u", "mast*", "-u", "postgresql*"]
+        units = ["-u", "mast*", "-u", "postgresql*", "-u", "ssh*"]
         directory = str(self.root / "var/log/journal")
         journal = subprocess.run(
             ["journalctl", "-q", "-D", directory, "-n", "60", "--no-pager", *units],

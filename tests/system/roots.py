@@ -31,6 +31,7 @@ _MACHINE = (
     "iproute2",
     "procps",
     "openssh-server",
+    "sudo",
 )
 #: What mast-agent's package depends on, so that installing it needs no network, and PostgreSQL.
 _AGENT = (

@@ -28,7 +28,7 @@ def directory(tmp_path: Path) -> Path:
 
 def test_line() -> None:
     """The line restricts what the key can do, and from where it is good."""
-    assert LINE == f'restrict,from="127.0.0.1,::1" {PUBLIC_KEY}\n'
+    assert f'restrict,from="127.0.0.1,::1" {PUBLIC_KEY}\n' == LINE
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])

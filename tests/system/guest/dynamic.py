@@ -24,7 +24,7 @@ def first_boot() -> dict[str, Any]:
         "status": inside.status(),
         "status_nobody": inside.status(user="nobody"),
         "leaks": lifecycle.leaks([]),
-        "journal": inside.journal("-t", "mast-agent"),
+        "journal": inside.journal("-t", "mast-agent", "-u", "mast-agent.service"),
     }
 
 

@@ -13,6 +13,8 @@ defmodule Mast.SSH do
   @doc "Runs `command` on the server called `name` (this host's) and returns its output. Raises for everything else."
   @spec run!(String.t(), String.t()) :: String.t()
   def run!(command, name \\ Mast.Switches.hostname()) do
+    # It reports each handshake on stdout, which belongs to the command's output.
+    :logger.set_primary_config(:level, :error)
     {:ok, _} = Application.ensure_all_started(:ssh)
     {host, port, options} = login!(name)
 
@@ -72,7 +74,8 @@ defmodule Mast.SSH do
 
   @impl true
   def user_key(:"ssh-ed25519", options) do
-    [{key, _}] = :ssh_file.decode(options[:key_cb_private][:private], :openssh_key_v1)
+    # The private key comes first, its public half after it.
+    [{key, _} | _] = :ssh_file.decode(options[:key_cb_private][:private], :openssh_key_v1)
     {:ok, key}
   end
 

@@ -1,0 +1,302 @@
+"""Scenarios: Mast logs in to its own host, nobody else does with its key, and the door closes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import inside
+import lifecycle
+
+USER = "mast-managed"
+DIRECTORY = Path("/var/lib/mast-agent-access")
+SUDOERS = Path("/etc/sudoers.d/mast-managed")
+_UNIT = "mast-agent-access.service"
+_KEY = Path("/root/key")
+_LATEST = (
+    "SELECT public_key FROM servers JOIN private_keys ON private_keys.id = servers.private_key_id"
+)
+#: What Mast's check runs once a minute, and what it needs no root for.
+PROBES = (
+    "cat /etc/os-release", "top -bn1 | head -3", "free -m", "df -h /", "cat /proc/loadavg", "nproc",
+    "cat /proc/net/dev", "cat /proc/diskstats", "journalctl -n 1 --output=cat",
+)  # fmt: skip
+#: Commands that Mast runs by sudo, and what one could try to make of them.
+ALLOWED = (
+    "journalctl -u mast.service -f -n 200 --output=cat",
+    "tail -n 200 -F /var/log/postgresql/postgresql-17-main.log",
+    "apt-get update -qq",
+    "apt-get upgrade -y",
+    "apt-get install -y --only-upgrade openssh-server",
+)
+DENIED = (
+    "true",
+    "journalctl -u mast --file=/etc/shadow -f -n 200 --output=cat",
+    "journalctl -u mast -f -n 200 --output=cat --rotate",
+    "tail -n 200 -F /etc/shadow",
+    "tail -n 200 -F /var/log/../../etc/shadow",
+    "tail -n 200 -F /var/log/dpkg.log /etc/shadow",
+    "apt-get install -y --only-upgrade -o DPkg::Pre-Invoke::=id openssh-server",
+    "apt-get install -y openssh-server",
+)
+
+
+def first_boot() -> dict[str, Any]:
+    """Look at everything that the first boot has opened, and that it has opened no more."""
+    _await_key()
+    facts: dict[str, Any] = {
+        "file": _file(),
+        "key": inside.psql(_LATEST),
+        "row": inside.psql('SELECT host, port, "user" FROM servers'),
+        "unit": inside.show(_UNIT, "ActiveState", "Result", "ExecMainStatus", "NRestarts"),
+        "failed": inside.must("systemctl", "--failed", "--no-legend"),
+        "account": inside.must("getent", "passwd", USER).strip().split(":"),
+        "password": inside.must("getent", "shadow", USER).split(":")[1],
+        "groups": inside.must("id", "-nG", USER).split(),
+        "mast": _mast_logs_in(),
+        "probes": {command: _mast(command).code for command in PROBES},
+        "status": inside.status(),
+        "status_nobody": inside.status(user="nobody"),
+        "status_json": inside.status_json(),
+        "check": inside.run("mast-agent", "check").out,
+        "journal": inside.journal("-u", _UNIT),
+        "explained": inside.must("journalctl", "-b", "-x", "-u", _UNIT, "--no-pager"),
+        "analyzed": _analyze(),
+    }
+    _take_private_key()
+    facts["ssh"] = _ssh("echo ok")
+    facts["others"] = {user: _ssh("echo ok", user=user) for user in ("root", "mast", "postgres")}
+    facts["without_key"] = _ssh("echo ok", "-o", "PubkeyAuthentication=no")
+    facts["addresses"] = _from_other_addresses()
+    facts["channels"] = _channels()
+    facts["sudo"] = _sudo()
+    facts["leaks"] = lifecycle.leaks([])
+    return facts
+
+
+def second_boot() -> dict[str, Any]:
+    """After a reboot: the same; then a new key, a silent sshd, revoking, removing."""
+    _await_key()
+    before = _file()
+    facts: dict[str, Any] = {"mast": _mast_logs_in(), "file": before, "evals": inside.evals()}
+    facts["again"] = _enroll_again(before)
+    facts["silent"] = _silent_sshd()
+    facts["revoked"] = _revoke()
+    facts["masked"] = _mask()
+    facts["unmasked"] = _unmask()
+    facts["removed"] = _remove()
+    return facts
+
+
+def short() -> dict[str, Any]:
+    """Do what Debian 12 has to do too."""
+    _await_key()
+    return {"file": _file(), "mast": _mast_logs_in(), "analyzed": _analyze()}
+
+
+def _await_key() -> None:
+    inside.await_state("exited")
+    inside.until((DIRECTORY / USER).exists, seconds=30, what="the key")
+    inside.until(
+        lambda: inside.show(_UNIT, "ActiveState")["ActiveState"] == "inactive",
+        seconds=30, what="the end of the access unit",
+    )  # fmt: skip
+
+
+def _file() -> dict[str, Any]:
+    path = DIRECTORY / USER
+    if not path.exists():
+        return {}
+    return {
+        "text": path.read_text(encoding="utf-8"),
+        "stat": inside.must("stat", "-c", "%a %U %G", str(path), str(DIRECTORY)).splitlines(),
+        "names": [each.name for each in DIRECTORY.iterdir()],
+    }
+
+
+def _eval(expression: str) -> inside.Ran:
+    """Run an expression in Mast's release as Mast's user, with Mast's environment."""
+    # The secrets come from the file: on a command line they would end up in the journal.
+    return inside.run(
+        "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--uid=mast",
+        "--property=EnvironmentFile=/etc/mast.env", "--property=PrivateTmp=yes",
+        "--setenv=RELEASE_COOKIE=throwaway", "--setenv=RELEASE_TMP=/tmp", "--setenv=HOME=/tmp",
+        "--setenv=ERL_CRASH_DUMP_SECONDS=0", "/opt/mast/bin/mast", "eval", expression,
+    )  # fmt: skip
+
+
+def _mast(command: str) -> inside.Ran:
+    return _eval(f"IO.write(Mast.SSH.run!({_quoted(command)}))")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _mast_logs_in() -> dict[str, Any]:
+    """Let Mast log in with the key out of its own database."""
+    ran = _mast("echo ok")
+    return {"code": ran.code, "out": ran.out, "err": ran.err[-600:]}
+
+
+def _take_private_key() -> None:
+    """Steal Mast's private key, as an attacker who has the database and the vault's key."""
+    ran = _eval(
+        "[[body]] = Mast.Repo.connected!(&Mast.Repo.Connection.query!(&1, "
+        "\"SELECT encode(body, 'base64') FROM private_keys JOIN servers "
+        'ON servers.private_key_id = private_keys.id", [])); '
+        "body |> Base.decode64!(ignore: :whitespace) |> Mast.Vault.decrypt!() |> IO.write()"
+    )
+    _KEY.touch(mode=0o600)
+    _KEY.write_text(ran.out, encoding="ascii")
+
+
+def _ssh(
+    command: str, *options: str, user: str = USER, host: str = "127.0.0.1", netns: str = ""
+) -> dict[str, Any]:
+    enter = ("ip", "netns", "exec", netns) if netns else ()
+    ran = inside.run(
+        *enter, "ssh", "-i", str(_KEY), "-F", "none", "-o", "BatchMode=yes",
+        "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=INFO",
+        "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10",
+        *options, f"{user}@{host}", *([command] if command else []), seconds=30,
+    )  # fmt: skip
+    return {"code": ran.code, "out": ran.out, "err": ran.err}
+
+
+def _from_other_addresses() -> dict[str, Any]:
+    """Try it from a neighbour on a network of its own, and from this host's address there."""
+    for line in (
+        "ip netns add neighbour",
+        "ip link add near type veth peer name far netns neighbour",
+        "ip address add 10.231.7.1/24 dev near",
+        "ip link set near up",
+        "ip -n neighbour address add 10.231.7.2/24 dev far",
+        "ip -n neighbour link set far up",
+    ):
+        inside.must(*line.split())
+    # Not refused because nothing comes through: the banner of sshd does.
+    banner = inside.run(
+        "ip", "netns", "exec", "neighbour", "timeout", "5",
+        "bash", "-c", "exec 3<>/dev/tcp/10.231.7.1/22; head -c 8 <&3",
+    ).out  # fmt: skip
+    return {
+        "banner": banner,
+        "neighbour": _ssh("echo ok", host="10.231.7.1", netns="neighbour"),
+        "itself": _ssh("echo ok", host="10.231.7.1"),
+    }
+
+
+def _channels() -> dict[str, Any]:
+    """Ask for everything beside a command."""
+    agent = inside.must("ssh-agent", "-s")
+    socket = re.search(r"SSH_AUTH_SOCK=([^;]+)", agent)
+    with_agent = ("-A", "-o", f"IdentityAgent={socket[1] if socket else ''}")
+    return {
+        "local": _ssh("", "-W", "127.0.0.1:4000"),
+        "remote": _ssh(
+            "echo ok", "-o", "ExitOnForwardFailure=yes", "-R", "127.0.0.1:7777:127.0.0.1:22"
+        ),
+        "socket": _ssh("", "-W", "/run/dbus/system_bus_socket"),
+        "agent": _ssh('echo "socket:$SSH_AUTH_SOCK"', *with_agent),
+        "x11": _ssh('echo "display:$DISPLAY"', "-X", "-o", "ForwardX11Trusted=yes"),
+        "pty": _ssh("tty", "-tt"),
+    }
+
+
+def _sudo() -> dict[str, Any]:
+    """Look at what sudo permits without the drop-in, and with all of it."""
+    facts: dict[str, Any] = {"without": [_permitted(command) for command in (*ALLOWED, *DENIED)]}
+    sample = lifecycle.DROP_IN_SOURCES / "sudoers.conf"
+    text = sample.read_text(encoding="utf-8")
+    SUDOERS.write_text(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE), encoding="utf-8")
+    SUDOERS.chmod(0o440)
+    facts["visudo"] = inside.run("visudo", "-cf", str(SUDOERS)).code
+    facts["sample"] = inside.run("visudo", "-cf", str(sample)).code
+    facts["allowed"] = {command: _permitted(command) for command in ALLOWED}
+    facts["denied"] = {command: _permitted(command) for command in DENIED}
+    # As Mast writes it, with a variable before the command.
+    facts["upgrade"] = _ssh("sudo -n DEBIAN_FRONTEND=noninteractive apt-get upgrade -y")
+    facts["log"] = _ssh("timeout 3 sudo -n journalctl -u mast.service -f -n 200 --output=cat")
+    SUDOERS.unlink()
+    return facts
+
+
+def _permitted(command: str) -> bool:
+    return inside.run("sudo", "-n", "-l", *command.split(), user=USER).code == 0
+
+
+def _analyze() -> dict[str, Any]:
+    verified = inside.run("systemd-analyze", "verify", "--man=no", _UNIT)
+    return {"verify": verified.out + verified.err, "exposure": lifecycle.exposure(_UNIT)}
+
+
+def _enroll_again(before: dict[str, Any]) -> dict[str, Any]:
+    """Delete the row: Mast makes a new key, which takes the place of the old one."""
+    inside.psql("DELETE FROM servers")
+    stale = inside.status()
+    inside.must("systemctl", "restart", "mast-agent")
+    inside.until(lambda: _file() not in ({}, before), seconds=30, what="another key")
+    return {
+        "stale": stale,
+        "file": _file(),
+        "key": inside.psql(_LATEST),
+        "mast": _mast_logs_in(),
+        "old_key": _ssh("echo ok"),
+    }
+
+
+def _silent_sshd() -> dict[str, Any]:
+    inside.must("systemctl", "stop", "ssh")
+    facts = {"status": inside.status(), "check": inside.run("mast-agent", "check").out}
+    inside.must("systemctl", "start", "ssh")
+    return facts
+
+
+def _revoke() -> dict[str, Any]:
+    said = inside.run("mast-agent", "access", "--revoke")
+    return {"said": said.err, "mast": _mast_logs_in(), "file": _file(), "status": inside.status()}
+
+
+def _mask() -> dict[str, Any]:
+    """With the unit masked the host stays enrolled, and no start opens the door again."""
+    inside.must("systemctl", "mask", _UNIT)
+    inside.must("systemctl", "restart", "mast-agent")
+    return {
+        "agent": inside.await_state("exited"),
+        "file": _file(),
+        "status": inside.status(),
+        "mast": _mast_logs_in(),
+    }
+
+
+def _unmask() -> dict[str, Any]:
+    inside.must("systemctl", "unmask", _UNIT)
+    inside.must("systemctl", "restart", "mast-agent")
+    _await_key()
+    return {"mast": _mast_logs_in()}
+
+
+def _remove() -> dict[str, Any]:
+    """Remove the package while Mast goes on running elsewhere, so to speak: its key is tried."""
+    _take_private_key()
+    works = _ssh("echo ok")
+    removed = inside.run("apt-get", "remove", "-y", "mast-agent")
+    facts = {
+        "worked_before": works["code"],
+        "code": removed.code,
+        "ssh": _ssh("echo ok"),
+        "directory": DIRECTORY.exists(),
+        "rule": Path("/etc/ssh/sshd_config.d/mast-agent.conf").is_symlink(),
+        "effective": inside.must("sshd", "-T", "-C", f"user={USER},host=localhost,addr=127.0.0.1"),
+    }
+    purged = inside.run("apt-get", "purge", "-y", "mast-agent")
+    facts["purge_code"] = purged.code
+    facts["account"] = inside.run("getent", "passwd", USER).out
+    facts["enabled"] = [str(path) for path in Path("/etc/systemd/system").rglob("mast-agent*")]
+    return facts
+
+
+if __name__ == "__main__":
+    inside.main(first_boot, second_boot, short)
