@@ -38,18 +38,22 @@ packages-demo:
 packages-test:
 	@scripts/apt-packages test
 
+# Newer than Debian's, also where Debian's are there: what is tested must not depend on what else
+# the machine has installed. A test of its own runs the agent with Debian's.
+NEWEST = --upgrade --upgrade-strategy eager
+
 # Debian's interpreter and its site packages: pydbus, PyGObject and systemd-python are there.
 $(VENV)/bin/python:
 	/usr/bin/python3 -m venv --system-site-packages $(VENV)
 
 $(VENV)/runtime: pyproject.toml | $(VENV)/bin/python
 	@echo "Python packages: installing the agent and its dependencies into $(VENV)"
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --editable .
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(NEWEST) --editable .
 	@touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Python packages: installing the agent and the tests' tools into $(VENV)"
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(NEWEST) --editable '.[dev]'
 	@touch $@ $(VENV)/runtime
 
 clean:

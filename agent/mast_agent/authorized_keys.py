@@ -62,7 +62,8 @@ def install(directory: Path, user: str, content: str) -> bool:
     Raises ForeignPathError, and then nothing was written; and OSError.
     """
     with contextlib.suppress(FileExistsError):
-        directory.mkdir(mode=0o755, parents=True)
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)  # whatever the umask is: sshd looks into it as the user
     _require_ours(directory, stat.S_IFDIR, "a directory")
     path = directory / user
     with contextlib.suppress(FileNotFoundError):

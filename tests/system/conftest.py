@@ -92,6 +92,19 @@ def newer_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return built
 
 
+def with_sshd(machine: Machine, *, penalties: bool) -> None:
+    """Have sshd at boot; `penalties` says that it knows them, and would hold the tests' against us.
+
+    The many failures that the tests provoke come from the address that Mast comes from.
+    """
+    machine.link(
+        "etc/systemd/system/multi-user.target.wants/ssh.service",
+        "/usr/lib/systemd/system/ssh.service",
+    )
+    if penalties:
+        machine.write("etc/ssh/sshd_config.d/test.conf", "PerSourcePenalties no\n")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Base:
     """Layers in which the package is installed and Mast configured, and the facts of doing so."""

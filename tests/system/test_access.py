@@ -6,28 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from system.conftest import with_sshd
 
 if TYPE_CHECKING:
     from system.conftest import Base
-    from system.machine import Machine
 
 pytestmark = pytest.mark.root
 
 OK = {"code": 0, "out": "ok\n", "err": ""}
 _PREFIX = 'restrict,from="127.0.0.1,::1" ssh-ed25519 '
-
-
-def with_sshd(machine: Machine, *, penalties: bool) -> None:
-    """Have sshd at boot; `penalties` says that it knows them, and would hold the tests' against us.
-
-    The many failures that the tests provoke come from the address that Mast comes from.
-    """
-    machine.link(
-        "etc/systemd/system/multi-user.target.wants/ssh.service",
-        "/usr/lib/systemd/system/ssh.service",
-    )
-    if penalties:
-        machine.write("etc/ssh/sshd_config.d/test.conf", "PerSourcePenalties no\n")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from system.conftest import with_sshd
 
 if TYPE_CHECKING:
     from system.conftest import Base
@@ -17,6 +18,22 @@ def facts(debian_12: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The facts of the first boot."""
     with debian_12.machine(tmp_path_factory.mktemp("debian-12")) as machine:
         return machine.boot("lifecycle.py", "short")
+
+
+@pytest.fixture(scope="module")
+def access(debian_12: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a boot with sshd, which has no PerSourcePenalties here."""
+    with debian_12.machine(tmp_path_factory.mktemp("debian-12-access")) as machine:
+        with_sshd(machine, penalties=False)
+        return machine.boot("access.py", "short")
+
+
+def test_mast_logs_in(access: dict[str, Any]) -> None:
+    """The key is installed by the boot, and opens the host to Mast."""
+    assert access["file"]["text"].startswith('restrict,from="127.0.0.1,::1" ssh-ed25519 ')
+    assert access["mast"] == {"code": 0, "out": "ok\n", "err": ""}
+    assert access["analyzed"]["verify"] == ""
+    assert access["analyzed"]["exposure"] <= 2.0
 
 
 def test_the_package_installs(debian_12: Base) -> None:

@@ -41,6 +41,7 @@ def test_install(directory: Path, umask: int) -> None:
         os.umask(old)
     assert (directory / USER).read_text() == LINE
     assert stat.S_IMODE((directory / USER).stat().st_mode) == 0o644
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o755
     assert [path.name for path in directory.iterdir()] == [USER]
     assert authorized_keys.read(directory, USER) == LINE
 

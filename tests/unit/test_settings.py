@@ -27,6 +27,8 @@ def test_defaults() -> None:
     assert config.timeout == 300
     assert config.state_directory == Path("/var/lib/mast-agent")
     assert config.runtime_directory == Path("/run/mast-agent")
+    assert config.access_directory == Path("/var/lib/mast-agent-access")
+    assert config.access is False
     assert config.mast == {}
 
 
@@ -39,9 +41,13 @@ def test_environment() -> None:
             "MAST_AGENT_TIMEOUT": "12.5",
             "STATE_DIRECTORY": "/state",
             "RUNTIME_DIRECTORY": "/runtime",
+            "MAST_AGENT_ACCESS": "yes",
+            "MAST_AGENT_ACCESS_DIRECTORY": "/access",
         },
     )
     assert config.mast_bin == "/opt/mast/bin/mast"
+    assert (config.access, config.access_directory) == (True, Path("/access"))
+    assert config.mast == {}, "what is the agent's own is not passed on to Mast"
     assert config.timeout == 12.5
     assert (config.state_directory, config.runtime_directory) == (Path("/state"), Path("/runtime"))
 
@@ -54,16 +60,42 @@ def test_options_win() -> None:
             timeout=1,
             state_directory=Path("/s"),
             runtime_directory=Path("/r"),
+            access_directory=Path("/a"),
+            access=False,
         ),
         {
             "MAST_BIN": "/b",
             "MAST_AGENT_TIMEOUT": "2",
             "STATE_DIRECTORY": "/c",
             "RUNTIME_DIRECTORY": "/d",
+            "MAST_AGENT_ACCESS": "yes",
+            "MAST_AGENT_ACCESS_DIRECTORY": "/e",
         },
     )
+    assert (config.access, config.access_directory) == (False, Path("/a"))
     assert (config.mast_bin, config.timeout) == ("/a", 1)
     assert (config.state_directory, config.runtime_directory) == (Path("/s"), Path("/r"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((text, True) for text in ("yes", "YES", "true", "1", "on", "y", "t")),
+        *((text, False) for text in ("no", "No", "false", "0", "off", "n", "f", "", None)),
+    ],
+)
+def test_boolean(text: str | None, *, expected: bool) -> None:
+    """What systemd takes for a boolean is one; nothing means no."""
+    assert settings.parse_boolean("X", text) is expected
+
+
+@pytest.mark.parametrize("text", ["perhaps", "2", " yes", "yes\n"])
+def test_no_boolean(text: str) -> None:
+    """Anything else is refused with the setting's name."""
+    with pytest.raises(Failure) as caught:
+        settings.load(Options(), {"MAST_AGENT_ACCESS": text})
+    assert caught.value.cause is causes.SETTING_MALFORMED
+    assert "MAST_AGENT_ACCESS" in caught.value.message
 
 
 def test_several_directories() -> None:

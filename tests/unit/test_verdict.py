@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mast_agent import causes
 from mast_agent.failure import Failure
 from mast_agent.units import SETUP_FAILURES
-from mast_agent.verdict import Facts, State, judge
+from mast_agent.verdict import Facts, State, judge, with_access
 from unit import builders
 from unit.builders import error, published, record, server, unit
 
@@ -279,3 +279,20 @@ def test_the_database_is_believed(
     if looked:
         assert (verdict.state is State.ENROLLED) is there
         assert verdict.state is not State.UNKNOWN
+
+
+def test_access_is_said_and_changes_no_code() -> None:
+    """What keeps Mast out stands in the first line of an enrolled host, whose code stays 0."""
+    failure = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
+    enrolled = judge(facts(looked=True, server=server()))
+    changed = with_access(enrolled, failure)
+    assert changed.state is State.ENROLLED
+    assert changed.summary.endswith("but Mast cannot log in: nothing listens at 127.0.0.1:22")
+    assert changed.remedy == causes.SSHD_SILENT.remedy
+    assert with_access(enrolled, None) == enrolled
+
+
+def test_access_is_no_matter_before_the_enrollment() -> None:
+    """A host that is not enrolled has something else to be told first."""
+    pending = judge(facts(looked=True))
+    assert with_access(pending, Failure(causes.SSHD_SILENT, "nothing listens")) == pending
