@@ -47,7 +47,8 @@ def test_status_without_a_bus(
     assert "unit: unknown" in text.stdout, text
     assert server_id in text.stdout, text
     assert text.seconds <= usual + 2, (usual, str(text))
-    assert status["units"] == {"mast-agent.service": None, "mast.service": None}, status
+    assert len(status["units"]) == 3, status
+    assert set(status["units"].values()) == {None}, status
 
 
 def test_enrolling_does_not_ask_the_bus(
