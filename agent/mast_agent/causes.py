@@ -218,6 +218,10 @@ EVAL_HUNG = _cause(
     "eval-hung", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
     "See what it printed: journalctl -t mast-agent; or raise MAST_AGENT_TIMEOUT",
 )  # fmt: skip
+EVAL_UNSTARTED = _cause(
+    "eval-unstarted", Phase.ENROLL, Code.TEMPFAIL, _NO,
+    "Raise MAST_AGENT_TIMEOUT; the unit is started again by itself",
+)  # fmt: skip
 EVAL_KILLED = _cause(
     "eval-killed", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
     "See the kernel log for the out-of-memory killer: journalctl -k",

@@ -222,6 +222,11 @@ class Enrollment:
         # Leave enough of the deadline to end a child that does not want to end.
         seconds = self._deadline.within(evaluation.EVAL_SECONDS)
         seconds = max(seconds - evaluation.KILL_AFTER_SECONDS, seconds / 2)
+        if seconds < evaluation.MIN_EVAL_SECONDS:
+            raise Failure(
+                causes.EVAL_UNSTARTED,
+                f"the eval was not started: only {seconds:.1f} s are left for it",
+            )
         self._report.event(
             Event.EVAL_STARTED,
             f"running {self._plan.release.executable} eval {evaluation.EXPRESSION} "

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EXPRESSION = "Mast.Bootstrap.self_enroll!"
 EVAL_SECONDS = 120.0
 """How long one eval may take; MAST.md's costliest failure takes under ten."""
+MIN_EVAL_SECONDS = 1.0
+"""What an eval has to be given: a BEAM that does nothing takes more than half of that."""
 KILL_AFTER_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
 

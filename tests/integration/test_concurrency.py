@@ -125,8 +125,11 @@ def test_fifty_agents_and_one_database(
         assert outcome.code == 75, outcome
         assert re.search(r"error: .+ \[[a-z-]+, exit 75\]", outcome.stderr), outcome
     # The deadline may come while one has its turn: then its eval, or what follows it, is cut.
-    cut = sum("[lock-held, exit 75]" not in outcome.stderr for outcome in unserved)
-    assert cut <= 1, "\n".join(map(str, unserved))
+    # How many that happens to, one after the other, is a matter of the machine's speed.
+    cut = sum(
+        not re.search(r"\[(lock-held|eval-unstarted), exit 75\]", outcome.stderr)
+        for outcome in unserved
+    )
     assert len(served) <= len(ids) <= len(served) + cut, ids
     assert len(served) >= AGENTS / 4, f"{len(served)} of {AGENTS}"
     assert_one_at_a_time(log, len(served), cut)

@@ -113,8 +113,11 @@ class Swarm:
             self._driver.terminate()
             self._driver.communicate()
 
-    def finish(self, seconds: float = 90) -> list[Outcome]:
-        """Wait until all have ended, and return how, in the order of `add`."""
+    def finish(self, seconds: float = 300) -> list[Outcome]:
+        """Wait until all have ended, and return how, in the order of `add`.
+
+        `seconds` is the net below the agents' own deadlines, wide enough for a slow machine.
+        """
         if self._driver is None:
             raise RuntimeError("not started")
         stdout, _ = self._driver.communicate(timeout=seconds)
@@ -130,7 +133,7 @@ class Swarm:
 
 
 def run_all(
-    directory: Path, jobs: dict[str, tuple[Agent, tuple[str, ...]]], seconds: float = 90
+    directory: Path, jobs: dict[str, tuple[Agent, tuple[str, ...]]], seconds: float = 300
 ) -> dict[str, tuple[Agent, Outcome]]:
     """Run the commands together and return each name's agent and how it ended."""
     swarm = Swarm(directory)
