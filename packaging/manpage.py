@@ -21,7 +21,8 @@ _FILES = (
     ("/etc/mast.env", "Mast's variables, for mast.service and for the agent: 0640 root:mast"),
     ("/var/lib/mast-agent/enrollment.json", "the record of this host's enrollment"),
     ("/run/mast-agent/status.json", "what the last run has to tell, readable by everybody"),
-    ("/usr/share/mast-agent/systemd", "drop-ins for the unit"),
+    ("/var/lib/mast-agent-access/mast-managed", "the key with which Mast logs in, for sshd"),
+    ("/usr/share/mast-agent/systemd", "drop-ins for the units, and a sample for sudo"),
 )
 
 
@@ -57,7 +58,8 @@ def _lines(program: command_tree.Program, version: str) -> Iterator[str]:
     yield from _table(_FILES)
     yield ".SH SEE ALSO"
     yield ".BR journalctl (1),"
-    yield ".BR systemd.exec (5)"
+    yield ".BR systemd.exec (5),"
+    yield ".BR sshd_config (5)"
 
 
 def _paragraphs(paragraphs: tuple[str, ...]) -> Iterator[str]:

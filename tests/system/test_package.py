@@ -16,8 +16,11 @@ pytestmark = pytest.mark.root
 _BASH = "usr/share/bash-completion/completions/mast-agent"
 _ZSH = "usr/share/zsh/vendor-completions/_mast-agent"
 _FISH = "usr/share/fish/vendor_completions.d/mast-agent.fish"
-_COMMANDS = ("enroll", "status", "check", "reset")
-_OPTIONS = ("--timeout", "--force", "--json", "--wait", "--env-file", "--state-directory")
+_COMMANDS = ("enroll", "status", "check", "reset", "access")
+_OPTIONS = (
+    *("--timeout", "--force", "--json", "--wait", "--env-file", "--state-directory"),
+    *("--access", "--access-directory", "--revoke"),
+)
 
 
 @pytest.fixture(scope="module")
