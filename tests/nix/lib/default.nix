@@ -22,6 +22,7 @@ let
 
   lib = {
     inherit (builtins)
+      any
       attrNames
       concatMap
       concatStringsSep
@@ -42,6 +43,8 @@ let
       mkIf
       mkMerge
       mkOption
+      mkOrder
+      mkOverride
       mkPackageOption
       ;
     types = import ./types.nix lib modules;
@@ -90,6 +93,7 @@ let
     optionalString = condition: text: if condition then text else "";
     optionals = condition: list: if condition then list else [ ];
     sort = builtins.sort;
+    splitString = separator: text: filter builtins.isString (builtins.split separator text);
     strings.replicate = times: text: concatStringsSep "" (genList (_: text) times);
     subtractLists = gone: filter (each: !(elem each gone));
     unique = foldl' (found: each: if elem each found then found else found ++ [ each ]) [ ];

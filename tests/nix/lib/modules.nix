@@ -1,5 +1,6 @@
-# The module system of the stand-in lib: options, definitions with conditions and priorities, and
-# imports, as nixpkgs' lib/modules.nix understands them. Types are in types.nix.
+# The module system of the stand-in lib: options, definitions and imports, as nixpkgs'
+# lib/modules.nix understands them. Conditions and priorities are in properties.nix, types in
+# types.nix.
 lib:
 let
   inherit (builtins)
@@ -9,7 +10,6 @@ let
     elem
     filter
     foldl'
-    isAttrs
     isFunction
     isPath
     map
@@ -18,70 +18,13 @@ let
 
   showOption = concatStringsSep ".";
 
-  # -- Properties --------------------------------------------------------------------------------
-
-  override = priority: content: {
-    _type = "override";
-    inherit priority content;
-  };
-  order = priority: content: {
-    _type = "order";
-    inherit priority content;
-  };
-  plainPriority = 100;
-  plainOrder = 1000;
-
-  # The values of a definition whose conditions hold.
-  discharge =
-    value:
-    if !isAttrs value then
-      [ value ]
-    else if value._type or null == "if" then
-      if value.condition then discharge value.content else [ ]
-    else if value._type or null == "merge" then
-      concatMap discharge value.contents
-    else
-      [ value ];
-
-  # The same for a set of definitions, without asking whether the conditions hold: they move down
-  # to the single options, since the condition of one may depend on the value of another.
-  pushDown =
-    set:
-    if set._type or null == "if" then
-      map (mapAttrs (_: lib.mkIf set.condition)) (pushDown set.content)
-    else if set._type or null == "merge" then
-      concatMap pushDown set.contents
-    else
-      [ set ];
-
-  # Of the definitions of one option, those with the highest priority, in their order.
-  prevailing =
-    values:
-    let
-      weighed = map (
-        value:
-        if value._type or null == "override" then
-          value
-        else
-          {
-            priority = plainPriority;
-            content = value;
-          }
-      ) (concatMap discharge values);
-      lower = lowest: each: if each.priority < lowest then each.priority else lowest;
-      best = foldl' lower 9999 weighed;
-      ordered = map (
-        value:
-        if value._type or null == "order" then
-          value
-        else
-          {
-            priority = plainOrder;
-            content = value;
-          }
-      ) (map (each: each.content) (filter (each: each.priority == best) weighed));
-    in
-    map (each: each.content) (lib.sort (a: b: a.priority < b.priority) ordered);
+  inherit (import ./properties.nix lib)
+    order
+    override
+    prevailing
+    pushDown
+    weigh
+    ;
 
   # -- One option --------------------------------------------------------------------------------
 
@@ -101,17 +44,23 @@ let
     loc: option: definitions:
     let
       default = lib.optional (option ? default) (override 1500 option.default);
-      values = prevailing (default ++ definitions);
+      all = default ++ definitions;
+      values = prevailing all;
       merged =
         if values == [ ] && !(option.type ? emptyValue) then
           throw "The option `${showOption loc}' was accessed but has no value defined. Try setting the option."
         else
           mergeDefinitions loc option.type values;
     in
-    if option.readOnly or false && definitions != [ ] then
-      throw "The option `${showOption loc}' is read-only, but it's set multiple times."
-    else
-      (option.apply or (value: value)) merged;
+    option
+    // {
+      highestPrio = (weigh all).best;
+      value =
+        if option.readOnly or false && definitions != [ ] then
+          throw "The option `${showOption loc}' is read-only, but it's set multiple times."
+        else
+          (option.apply or (value: value)) merged;
+    };
 
   # -- The tree ----------------------------------------------------------------------------------
 
@@ -139,6 +88,8 @@ let
       in
       if isOption option then evalOption loc' option here else evalTree loc' option here
     ) options;
+
+  valuesOf = mapAttrs (_: option: if isOption option then option.value else valuesOf option);
 
   # The attribute paths that are defined but not declared.
   unknown =
@@ -175,7 +126,7 @@ let
               read (
                 {
                   inherit lib config;
-                  inherit (result) options;
+                  options = evaluated;
                 }
                 // specialArgs
               )
@@ -209,18 +160,17 @@ let
         (builtins.head freeform).merge prefix (
           map (lib.filterAttrs (name: _: elem name freeNames)) (concatMap pushDown definitions)
         );
-      config =
-        evalTree prefix options definitions // lib.optionalAttrs (freeform != [ ]) free;
-      result = {
-        inherit options;
-        config =
-          if undeclared != [ ] && freeform == [ ] then
-            throw "The option `${showOption (builtins.head undeclared)}' does not exist."
-          else
-            config;
-      };
+      evaluated = evalTree prefix options definitions;
+      config = valuesOf evaluated // lib.optionalAttrs (freeform != [ ]) free;
     in
-    result;
+    {
+      options = evaluated;
+      config =
+        if undeclared != [ ] && freeform == [ ] then
+          throw "The option `${showOption (builtins.head undeclared)}' does not exist."
+        else
+          config;
+    };
 in
 {
   inherit evalModules mergeDefinitions prevailing;
@@ -233,8 +183,10 @@ in
     _type = "merge";
     inherit contents;
   };
+  mkOverride = override;
   mkDefault = override 1000;
   mkForce = override 50;
+  mkOrder = order;
   mkAfter = order 1500;
 
   mkOption = option: option // { _type = "option"; };
