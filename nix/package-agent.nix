@@ -1,5 +1,5 @@
-# mast-agent, with its unit, the journal's catalog, the man page and the completions. The unit is
-# the one of systemd/, which Debian's package takes as well; the NixOS module adds to it.
+# mast-agent, with its units, the journal's catalog, the man page and the completions. The units are
+# those of systemd/, which Debian's package takes as well; the NixOS module adds to them.
 {
   lib,
   python3Packages,
@@ -60,9 +60,12 @@ python3Packages.buildPythonApplication {
 
   postInstall = ''
     units=$out/lib/systemd/system
-    install -Dm644 -t "$units" systemd/mast-agent.service
-    substituteInPlace "$units/mast-agent.service" \
-      --replace-fail /usr/bin/mast-agent "$out/bin/mast-agent"
+    # Nothing wants them but what the module says: access is inert without it.
+    for unit in mast-agent mast-agent-access; do
+      install -Dm644 -t "$units" "systemd/$unit.service"
+      substituteInPlace "$units/$unit.service" \
+        --replace-fail /usr/bin/mast-agent "$out/bin/mast-agent"
+    done
     # NixOS has a systemd that knows both of its directives.
     install -Dm644 -t "$units/mast-agent.service.d" systemd/growing-delays.conf
     install -Dm644 -t "$out/lib/systemd/catalog" systemd/mast-agent.catalog

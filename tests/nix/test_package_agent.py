@@ -91,11 +91,12 @@ def test_version_is_the_agents(recorded: Any) -> None:
 
 
 def test_installed_files(recorded: Any, tmp_path: Path) -> None:
-    """The unit, its drop-in, the catalog, the man page and the completions are installed."""
+    """The units, a drop-in, the catalog, the man page and the completions are installed."""
     out = tmp_path / "out"
     machines.install_agent(recorded["postInstall"], out)
     assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
         "lib/systemd/system/mast-agent.service",
+        "lib/systemd/system/mast-agent-access.service",
         "lib/systemd/system/mast-agent.service.d/growing-delays.conf",
         "lib/systemd/catalog/mast-agent.catalog",
         "share/man/man1/mast-agent.1",
@@ -107,15 +108,24 @@ def test_installed_files(recorded: Any, tmp_path: Path) -> None:
     assert "enroll" in (out / "completions/mast-agent.bash").read_text()
 
 
-def test_the_unit_is_the_one_of_debian(recorded: Any, tmp_path: Path) -> None:
-    """The unit differs from systemd/mast-agent.service in the path of the program alone."""
+@pytest.mark.parametrize(
+    ("unit", "command"),
+    [
+        ("mast-agent", "enroll"),
+        ("mast-agent-access", "access --state-directory /var/lib/mast-agent"),
+    ],
+)
+def test_the_units_are_those_of_debian(
+    recorded: Any, tmp_path: Path, unit: str, command: str
+) -> None:
+    """A unit differs from the one in systemd/ in the path of the program alone."""
     out = tmp_path / "out"
     machines.install_agent(recorded["postInstall"], out)
-    original = (ROOT / "systemd/mast-agent.service").read_text().splitlines()
-    installed = (out / "lib/systemd/system/mast-agent.service").read_text().splitlines()
+    original = (ROOT / f"systemd/{unit}.service").read_text().splitlines()
+    installed = (out / f"lib/systemd/system/{unit}.service").read_text().splitlines()
     differing = [pair for pair in zip(original, installed, strict=True) if pair[0] != pair[1]]
     assert differing == [
-        ("ExecStart=/usr/bin/mast-agent enroll", f"ExecStart={out}/bin/mast-agent enroll")
+        (f"ExecStart=/usr/bin/mast-agent {command}", f"ExecStart={out}/bin/mast-agent {command}")
     ]
 
 
