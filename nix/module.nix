@@ -1,8 +1,8 @@
 # services.mast: Mast, its database, and on request the enrollment of this host as its first
 # managed server.
 #
-# Here are the options. What they generate is in module-units.nix, and what cannot work is refused
-# in module-checks.nix.
+# Here are the options. What they generate is in module-units.nix and module-access.nix, and what
+# cannot work is refused in module-checks.nix and module-access-checks.nix.
 {
   config,
   lib,
@@ -20,6 +20,8 @@ let
 in
 {
   imports = [
+    ./module-access-checks.nix
+    ./module-access.nix
     ./module-checks.nix
     ./module-units.nix
   ];
@@ -104,6 +106,43 @@ in
         Whether to enroll this host as Mast's first managed server. `mast-agent.service` does it
         once Mast has started, away from the boot: nothing waits for it. `mast-agent status` tells
         how far it is.
+      '';
+    };
+
+    selfManageAccess = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = ''
+        Whether Mast may log in to the host that it enrolls, over SSH from this host alone and with
+        the one key that it made: as the unprivileged user `mast-managed`, who reads the journal.
+        It has an effect with {option}`services.mast.selfManage` only.
+
+        An sshd that nothing else in the configuration turns on or off is turned on for it, on the
+        loopback and behind the firewall. Any other sshd stays as it is, but for a rule for this
+        user.
+      '';
+    };
+
+    selfManageSudo = mkOption {
+      type = types.listOf (
+        types.enum [
+          "journal"
+          "files"
+        ]
+      );
+      default = [ ];
+      example = [ "journal" ];
+      description = ''
+        Which of the commands that Mast runs as root the user `mast-managed` may run, by
+        `sudo -n` and with no other arguments:
+
+        - `journal`: `journalctl -u UNIT -f -n 200 --output=cat`, a unit's log.
+        - `files`: `tail -n 200 -F PATH`, a log file below {file}`/var/log`. As root, `tail`
+          follows links: who may write somewhere below {file}`/var/log` can point it to any file.
+
+        It needs {option}`security.sudo.enable`, and has an effect with
+        {option}`services.mast.selfManageAccess` only.
       '';
     };
 

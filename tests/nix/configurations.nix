@@ -6,6 +6,12 @@ let
     environmentFile = "/run/secrets/mast.env";
   };
   mast = settings: { services.mast = minimal // settings; };
+
+  # A self-managed Mast beside what the operator, or another module, says of sshd.
+  beside = openssh: {
+    imports = [ (mast { selfManage = true; }) ];
+    services = { inherit openssh; };
+  };
 in
 {
   disabled.services.mast = {
@@ -26,6 +32,44 @@ in
   self-managed-external = mast {
     selfManage = true;
     database.createLocally = false;
+  };
+  without-access = mast {
+    selfManage = true;
+    selfManageAccess = false;
+  };
+  sudo = mast {
+    selfManage = true;
+    selfManageSudo = [
+      "journal"
+      "files"
+    ];
+  };
+  operators-sshd = beside {
+    enable = true;
+    extraConfig = "Banner none";
+  };
+  # As nixpkgs' proxmox-lxc.nix has it.
+  another-modules-sshd = { lib, ... }: beside { enable = lib.mkDefault true; };
+  other-ssh-port = beside {
+    enable = true;
+    ports = [
+      2222
+      22
+    ];
+  };
+  other-ssh-address = beside {
+    enable = true;
+    listenAddresses = [
+      { addr = "192.0.2.7"; }
+      {
+        addr = "::1";
+        port = 2200;
+      }
+    ];
+  };
+  no-ipv6 = {
+    imports = [ (mast { selfManage = true; }) ];
+    networking.enableIPv6 = false;
   };
   settings = mast {
     selfManage = true;

@@ -82,6 +82,8 @@ WRONG_TYPES = {
     "database.createLocally": ('"true"', "boolean"),
     "database.name": ("[ ]", "non-empty string"),
     "selfManage": ("null", "boolean"),
+    "selfManageAccess": ('"yes"', "boolean"),
+    "selfManageSudo": ('"journal"', "list of"),
     "settings": ("[ ]", "submodule"),
     "settings.MAST_PUBLIC_URL": ('""', "non-empty string"),
     "settings.POOL_SIZE": ("0", "positive integer, meaning >0"),

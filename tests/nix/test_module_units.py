@@ -113,6 +113,30 @@ RestrictAddressFamilies=AF_UNIX
 WantedBy=mast.service
 """
 
+ACCESS = f"""\
+[Unit]
+[Service]
+{_NIXOS}\
+Environment="MAST_AGENT_ENV_FILE="
+Environment="MAST_SELF_USER=mast-managed"
+[Install]
+WantedBy=mast-agent.service
+"""
+
+ACCESS_ON = f"""\
+[Unit]
+Before=mast.service
+Description=Have mast-agent learn the key with which Mast logs in
+[Service]
+{_NIXOS}\
+X-RestartIfChanged=false
+Type=oneshot
+RemainAfterExit=true
+ExecStart=systemd/bin/systemctl --no-block restart mast-agent.service
+[Install]
+WantedBy=multi-user.target
+"""
+
 DATABASE_URL = (
     'Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"'
 )
@@ -156,6 +180,14 @@ MAST_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
         {"EnvironmentFile=/etc/a folder/100%%.env"} | _MANAGED,
     ),
     "ipv6": (_EXTERNAL[0], _EXTERNAL[1] | _IPV6),
+    # What concerns access leaves Mast's own unit alone: it is not restarted for that.
+    "without-access": (set(), _MANAGED),
+    "sudo": (set(), _MANAGED),
+    "operators-sshd": (set(), _MANAGED),
+    "another-modules-sshd": (set(), _MANAGED),
+    "other-ssh-port": (set(), _MANAGED),
+    "other-ssh-address": (set(), _MANAGED),
+    "no-ipv6": (set(), _MANAGED),
 }
 
 # configuration: (lines of `self-managed` that are missing, lines that are new)
@@ -176,6 +208,16 @@ AGENT_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
         {"LoadCredential=mast.env:/run/secrets/mast.env"},
         {"LoadCredential=mast.env:/etc/a folder/100%%.env"},
     ),
+    "without-access": (set(), {'Environment="MAST_AGENT_ACCESS=no"'}),
+    "sudo": (set(), set()),
+    "operators-sshd": (set(), set()),
+    "another-modules-sshd": (set(), set()),
+    "other-ssh-port": (set(), {'Environment="MAST_SELF_PORT=2222"'}),
+    "other-ssh-address": (
+        set(),
+        {'Environment="MAST_SELF_HOST=::1"', 'Environment="MAST_SELF_PORT=2200"'},
+    ),
+    "no-ipv6": (set(), set()),
 }
 
 
@@ -202,6 +244,18 @@ def test_mast_agent_service(configurations: Any, name: str) -> None:
     """What NixOS adds to the agent's own unit is exactly this, and no more than differs."""
     made = directives(configurations[name]["units"]["mast-agent"])
     assert made == changed(AGENT, *AGENT_DIFFERS[name])
+
+
+@pytest.mark.parametrize("name", AGENT_DIFFERS)
+def test_units_of_access(configurations: Any, name: str) -> None:
+    """The unit that installs the key, and the one for a switch, are the same wherever access is."""
+    units = configurations[name]["units"]
+    made = {unit: directives(text) for unit, text in units.items() if "-access" in unit}
+    wanted = {
+        "mast-agent-access": directives(ACCESS),
+        "mast-agent-access-on": directives(ACCESS_ON),
+    }
+    assert made == ({} if name == "without-access" else wanted)
 
 
 def test_every_configuration_is_asserted(configurations: Any) -> None:
@@ -246,6 +300,8 @@ def test_nothing_of_the_boot_waits_for_the_agent(configurations: Any) -> None:
         units = configurations[name]["units"]
         assert configurations[name]["wantedBy"]["mast-agent"] == ["mast.service"]
         assert "mast-agent" not in units["mast"]
+        # The switch's unit is a part of the boot, and hands over without waiting.
+        assert "--no-block" in units.get("mast-agent-access-on", "--no-block")
 
 
 def test_local_database(configurations: Any) -> None:
@@ -267,7 +323,14 @@ def test_local_database(configurations: Any) -> None:
 def test_firewall(configurations: Any) -> None:
     """The port is open with openFirewall alone."""
     opened = {name: made["ports"] for name, made in configurations.items() if made["ports"]}
-    assert opened == {"firewall": [4000]}
+    assert opened == {
+        "firewall": [4000],
+        # sshd's, which is open because somebody else turned it on.
+        "operators-sshd": [22],
+        "another-modules-sshd": [22],
+        "other-ssh-port": [2222, 22],
+        "other-ssh-address": [22],
+    }
 
 
 def test_valid_configurations_are_accepted_in_silence(configurations: Any) -> None:

@@ -35,6 +35,12 @@ let
       postgresql = {
         inherit (config.services.postgresql) enable ensureDatabases ensureUsers;
       };
+      inherit (config.services.openssh) listenAddresses openFirewall;
+      sshd = config.services.openssh.enable;
+      inherit (config.rendered) sshdConfig sudoers;
+      users = lib.filterAttrs (name: _: name != "root") config.users.users;
+      groups = builtins.attrNames config.users.groups;
+      tmpfiles = config.systemd.tmpfiles.rules;
       ports = config.networking.firewall.allowedTCPPorts;
       packages = names config.systemd.packages;
       onPath = names config.environment.systemPackages;

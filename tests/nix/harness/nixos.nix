@@ -1,5 +1,6 @@
 # As much of NixOS as the module of this repository meets: the options that it sets, and the text
-# of units, generated as NixOS generates it (nixos/lib/systemd-lib.nix).
+# of units, generated as NixOS generates it (nixos/lib/systemd-lib.nix). Users, sshd and sudo are in
+# logins.nix.
 {
   lib,
   pkgs,
@@ -37,6 +38,7 @@ let
         requires = strings;
         wants = strings;
         after = strings;
+        before = strings;
         environment = mkOption {
           type = types.attrsOf (types.nullOr (types.either types.str types.package));
           default = { };
@@ -94,6 +96,7 @@ let
       joined "Requires" def.requires
       // joined "Wants" def.wants
       // joined "After" def.after
+      // joined "Before" def.before
       // joined "Documentation" def.documentation
       # NixOS names a file that holds them.
       // joined "X-Restart-Triggers" def.restartTriggers
@@ -115,6 +118,8 @@ let
   '';
 in
 {
+  imports = [ ./logins.nix ];
+
   options = {
     assertions = list types.raw;
     warnings = strings;
@@ -137,6 +142,7 @@ in
         default = pkgs.systemd;
       };
       packages = list types.package;
+      tmpfiles.rules = strings;
       services = mkOption {
         type = types.attrsOf (types.submodule service);
         default = { };
@@ -144,7 +150,7 @@ in
     };
 
     rendered = mkOption {
-      type = types.raw;
+      type = types.attrsOf types.raw;
       description = "What a test looks at.";
     };
   };

@@ -118,6 +118,7 @@ let
         })
         [
           "bash"
+          "bashInteractive"
           "coreutils"
           "esbuild"
           "findutils"
