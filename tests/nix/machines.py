@@ -101,6 +101,8 @@ class System:
         nix = Nix()
         everything = 'enable = true; selfManage = true; environmentFile = "{}"; {}'
         self.made = nix.module(everything.format(ENVIRONMENT_FILE, settings))
+        closed = everything.format(ENVIRONMENT_FILE, settings + "selfManageAccess = false;")
+        self._closed = nix.module(closed)
         self._outputs = nix(
             "builtins.mapAttrs (_: p: p.outPath) { inherit (harness.pkgs) mast mast-agent; }"
         )
@@ -127,6 +129,7 @@ class System:
             if path.partition("-")[2] in _TOOLS:
                 machine.link(path, "/usr")
         self._put_units(machine)
+        self._put_logins(machine)
         self._put_database(machine)
         machine.copy(GUEST / "nixos.py", "opt/test/nixos.py")
         machine.link(
@@ -140,8 +143,8 @@ class System:
         shutil.copytree(
             ROOT / "agent", folder / "lib/python", ignore=shutil.ignore_patterns("__pycache__")
         )
-        unit = folder / "lib/systemd/system/mast-agent.service"
-        unit.write_text(unit.read_text().replace(str(folder), out))
+        for unit in folder.glob("lib/systemd/system/*.service"):
+            unit.write_text(unit.read_text().replace(str(folder), out))
         machine.copy(folder, out)
         machine.write(f"{out}/bin/mast-agent", _AGENT.format(out=out), mode=0o755)
         machine.link("usr/local/bin/mast-agent", f"{out}/bin/mast-agent")
@@ -161,6 +164,30 @@ class System:
             machine.write(f"{system}/{overrides}", text)
             for target in self.made["wantedBy"][name]:
                 machine.link(f"{system}/{target}.wants/{name}.service", f"../{name}.service")
+
+    def _put_logins(self, machine: Machine) -> None:
+        """As users-groups.nix, sshd.nix, sudo.nix and tmpfiles.nix do."""
+        for name, account in self.made["users"].items():
+            subprocess.run(
+                [
+                    "chroot", str(machine.root), "useradd", "--system", "--user-group",
+                    "--home-dir", account["home"], "--comment", account["description"],
+                    "--groups", ",".join(account["extraGroups"]),
+                    "--password", account["initialHashedPassword"],
+                    "--shell", "/bin/bash", name,
+                ],
+                check=True,
+            )  # fmt: skip
+        machine.write("etc/ssh/sshd_config", self.made["sshdConfig"])
+        if self.made["sshd"]:
+            wants = "etc/systemd/system/multi-user.target.wants/ssh.service"
+            machine.link(wants, "/usr/lib/systemd/system/ssh.service")
+        # NixOS's sudo looks commands up in the PATH of who calls it.
+        (machine.root / "etc/sudoers").unlink(missing_ok=True)
+        machine.write("etc/sudoers", self.made["sudoers"], mode=0o440)
+        sw = "L /run/current-system/sw/bin - - - - /usr/bin"
+        machine.write("etc/tmpfiles.d/00-nixos.conf", "\n".join([sw, *self.made["tmpfiles"], ""]))
+        machine.write("opt/test/closed.conf", "\n".join([*self._closed["tmpfiles"], ""]))
 
     def _put_database(self, machine: Machine) -> None:
         wanted = self.made["postgresql"]

@@ -25,6 +25,7 @@ SECRETS = {
     "MAST_REFERENCE_EVAL_LOG": "/var/lib/mast-agent/evals",
 }
 PASSWORD = "canary-password-7f3a"
+KEYS = "/var/lib/mast-agent-access"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def boots(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Boot a self-managed Mast with a local database, and boot it again."""
     folder = tmp_path_factory.mktemp("local")
-    system = machines.System("", release)
+    system = machines.System('selfManageSudo = [ "journal" "files" ];', release)
     root = roots.obtain(roots.DEBIAN_13)
     with Machine([root], folder / "machine", binds=system.binds) as machine:
         system.put_into(machine, folder)
@@ -106,14 +107,14 @@ def test_the_agents_unit_is_the_packages(boots: Boots) -> None:
 
 
 def test_nothing_listens_beyond_the_loopback_but_the_port(boots: Boots) -> None:
-    """The distribution and epmd are on the loopback; 22 is the machine's own sshd."""
+    """The distribution, epmd and the sshd that Mast alone asked for are on the loopback."""
     first, _ = boots
     addresses = [line.split()[3] for line in first["listening"] if line]
     beyond = {
         each.rpartition(":")[2] for each in addresses if not each.startswith(("127.", "[::1]"))
     }
-    assert beyond - {"22"} == {"4000"}, addresses
-    assert "127.0.0.1:4369" in addresses
+    assert beyond == {"4000"}, addresses
+    assert {"127.0.0.1:4369", "127.0.0.1:22", "[::1]:22"} <= set(addresses)
 
 
 def test_the_cookie_is_made_for_each_start(boots: Boots) -> None:
@@ -156,14 +157,77 @@ def test_roots_command_works_while_mast_is_down(boots: Boots) -> None:
 
 
 def test_sandbox(boots: Boots) -> None:
-    """Both units keep their gates, and systemd's own critics have nothing to say."""
+    """The units keep their gates, and systemd's own critics have nothing to say."""
     analyzed = boots[0]["analyzed"]
     assert {unit: each["complaints"] for unit, each in analyzed.items()} == {
         "mast.service": "",
         "mast-agent.service": "",
+        "mast-agent-access.service": "",
     }
+    assert analyzed["mast-agent-access.service"]["exposure"] <= 2.0
     assert analyzed["mast.service"]["exposure"] <= 2.0
     assert analyzed["mast-agent.service"]["exposure"] <= 0.3
+
+
+def test_key(boots: Boots) -> None:
+    """Each boot ends with Mast's one key in a file of root's, good from this host alone."""
+    first, second = boots
+    key = first["access"]["key"]
+    assert key["unit"] == {"Result": "success", "ExecMainStatus": "0"}
+    (text,) = key["texts"].values()
+    assert text.startswith('restrict,from="127.0.0.1,::1" ssh-ed25519 ')
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    file = f"{KEYS}/mast-managed"
+    assert key["owners"] == {KEYS: "root:root", file: "root:root"}
+    assert key["modes"] == {KEYS: "0o755", file: "0o644"}
+    assert second["key"] == key
+
+
+def test_account(boots: Boots) -> None:
+    """Mast logs in as a user of its own with a shell, who reads the journal and owns nothing."""
+    access = boots[0]["access"]
+    name, _, uid, _, _, home, shell = access["account"]
+    assert (name, home, shell) == ("mast-managed", "/var/empty", "/bin/bash")
+    assert 0 < int(uid) < 1000
+    assert access["groups"] == ["mast-managed", "systemd-journal"]
+
+
+def test_sshd_reads_the_rule(boots: Boots) -> None:
+    """The generated rule is one that sshd takes, for this user and for no other."""
+    rules = boots[0]["access"]["rules"]
+    mast, nobody = rules["mast-managed"], rules["nobody"]
+    wanted = {
+        "authorizedkeysfile": f"{KEYS}/%u",
+        "authorizedkeyscommand": "none",
+        "pubkeyauthentication": "yes",
+        "authenticationmethods": "publickey",
+        "disableforwarding": "yes",
+        "x11forwarding": "no",
+        "permittty": "no",
+        "permituserrc": "no",
+    }
+    assert {name: mast[name] for name in wanted} == wanted
+    assert "mast-agent-access" not in str(nobody)
+    assert (nobody["permittty"], nobody["authenticationmethods"]) == ("yes", "any")
+
+
+def test_sudo_follows_its_expressions(boots: Boots) -> None:
+    """Of all commands sudo permits the two as Mast writes them, and no argument more."""
+    sudo = boots[0]["access"]["sudo"]
+    assert [command for command, code in sudo.items() if code == 0] == [
+        "journalctl -u mast.service -f -n 200 --output=cat",
+        "tail -n 200 -F /var/log/postgresql/postgresql-17-main.log",
+    ]
+
+
+def test_access_is_closed_and_opened_by_a_switch(boots: Boots) -> None:
+    """Without access no key is left; turned on again, the agent runs and the key is back."""
+    _, second = boots
+    assert second["closed"] == []
+    assert second["opened"]["code"] == 0
+    assert second["opened"]["agent"]["SubState"] == "exited"
+    assert second["opened"]["key"] == second["key"]
 
 
 def test_a_start_of_mast_is_the_agents_cue(boots: Boots) -> None:

@@ -9,6 +9,8 @@ import inside
 import lifecycle
 
 UNITS = ("mast.service", "mast-agent.service")
+ACCESS, ACCESS_ON = "mast-agent-access.service", "mast-agent-access-on.service"
+KEY = Path("/var/lib/mast-agent-access/mast-managed")
 COOKIE = Path("/run/mast/cookie.env")
 _STDIN = 'IO.inspect(File.read_link("/proc/self/fd/0"))'
 
@@ -31,8 +33,9 @@ def first_boot() -> dict[str, Any]:
             for unit in UNITS
         },
     }
+    facts["access"] = _access()
     facts["command"] = _command()
-    facts["analyzed"] = {unit: _analyzed(unit) for unit in UNITS}
+    facts["analyzed"] = {unit: _analyzed(unit) for unit in (*UNITS, ACCESS)}
     facts["pulled_in"] = _pulled_in()
     facts["leaks"] = lifecycle.leaks([])
     return facts
@@ -53,6 +56,9 @@ def second_boot() -> dict[str, Any]:
         "servers": inside.servers(),
         "cookie": COOKIE.read_text(encoding="utf-8"),
     }
+    facts["key"] = _key()
+    facts["closed"] = _closed()
+    facts["opened"] = _opened()
     return facts
 
 
@@ -71,6 +77,78 @@ def without_database() -> dict[str, Any]:
     facts["servers"] = inside.servers()
     facts["leaks"] = lifecycle.leaks([])
     return facts
+
+
+def _key() -> dict[str, Any]:
+    """Wait until the unit of access is done, and return what it has left."""
+
+    def done() -> bool:
+        shown = inside.show(ACCESS, "ActiveState", "ExecMainStartTimestampMonotonic")
+        started = shown["ExecMainStartTimestampMonotonic"] != "0"
+        return started and shown["ActiveState"] == "inactive"
+
+    inside.until(done, seconds=30, what="the end of the unit of access")
+    files = sorted(KEY.parent.iterdir()) if KEY.parent.exists() else []
+    return {
+        "unit": inside.show(ACCESS, "Result", "ExecMainStatus"),
+        "texts": {str(path): path.read_text(encoding="utf-8") for path in files},
+        "owners": {str(path): f"{path.owner()}:{path.group()}" for path in (KEY.parent, *files)},
+        "modes": {str(path): oct(path.stat().st_mode & 0o777) for path in (KEY.parent, *files)},
+    }
+
+
+def _access() -> dict[str, Any]:
+    """Look at the key, at what sshd makes of its rule, and at what may be run as root."""
+    path = "PATH=/run/current-system/sw/bin:/usr/bin"
+    sudo = {
+        command: inside.run(
+            "env", path, "sudo", "-n", "-l", *command.split(), user="mast-managed"
+        ).code
+        for command in (
+            "journalctl -u mast.service -f -n 200 --output=cat",
+            "journalctl -u mast.service -f -n 200 --output=cat --rotate",
+            "journalctl -u mast.service",
+            "tail -n 200 -F /var/log/postgresql/postgresql-17-main.log",
+            "tail -n 200 -F /var/log/../../etc/shadow",
+            "tail -n 200 -F /var/log/syslog /etc/shadow",
+            "cat /etc/shadow",
+        )
+    }
+    return {
+        "key": _key(),
+        "account": inside.must("getent", "passwd", "mast-managed").strip().split(":"),
+        "groups": inside.must("id", "-Gn", "mast-managed").split(),
+        "rules": {user: _sshd(user) for user in ("mast-managed", "nobody")},
+        "sudo": sudo,
+    }
+
+
+def _sshd(user: str) -> dict[str, str]:
+    """Return what sshd's configuration comes to for a user."""
+    said = inside.must("/usr/sbin/sshd", "-T", "-C", f"user={user},host=localhost,addr=127.0.0.1")
+    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+
+
+def _closed() -> list[str]:
+    """Do what a switch does with the rules of a configuration without access."""
+    inside.must("systemd-tmpfiles", "--create", "--remove", "/opt/test/closed.conf")
+    return [str(path) for path in KEY.parent.glob("*")]
+
+
+def _opened() -> dict[str, Any]:
+    """Do what a switch does that turns access on: it starts the unit that is new."""
+    invocation = inside.show("mast-agent.service", "InvocationID")
+    inside.must("systemctl", "stop", ACCESS_ON)
+    started = inside.run("systemctl", "start", ACCESS_ON)
+    inside.until(
+        lambda: inside.show("mast-agent.service", "InvocationID") != invocation,
+        seconds=30, what="another run of the agent",
+    )  # fmt: skip
+    return {
+        "code": started.code,
+        "agent": inside.await_state("exited"),
+        "key": bool(inside.until(KEY.exists, seconds=30, what="the key")) and _key(),
+    }
 
 
 def _await_mast() -> str:
