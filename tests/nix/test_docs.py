@@ -75,6 +75,21 @@ def test_options_and_defaults(nix: Nix) -> None:
         assert listed[name] == ("the flake's" if "ackage" in name else spelled), name
 
 
+def test_access_as_documented(nix: Nix) -> None:
+    """What the document says of the user, the rule and sudo is what the module makes."""
+    made = nix('harness.configurations."sudo"')
+    assert list(made["users"]) == re.findall(r"^\| user \| `(.*?)`", TEXT, re.MULTILINE)
+    assert made["users"]["mast-managed"]["extraGroups"] == ["systemd-journal"]
+    assert "AuthorizedKeysFile /var/lib/mast-agent-access/%u" in made["sshdConfig"]
+    permitted = re.findall(r'^\| `"(\w+)"` \| `(.*?)`', TEXT, re.MULTILINE)
+    assert [name for name, _ in permitted] == ["journal", "files"]
+    for _, command in permitted:
+        program, arguments = command.split(" ", 1)
+        filled = arguments.replace("UNIT", "mast.service").replace("PATH", "/var/log/app/a.log")
+        (pattern,) = re.findall(rf"bin/{program} \^(.*?)\$(?:,|\n)", made["sudoers"])
+        assert re.fullmatch(pattern, filled)
+
+
 @pytest.mark.parametrize("block", [block for block in SHELL if "=…" not in block])
 def test_commands_are_shell(block: str) -> None:
     """Every block of commands is shell, and every command of Mast's is one that exists."""
@@ -82,4 +97,4 @@ def test_commands_are_shell(block: str) -> None:
     for called in re.findall(r"^mast (\w+)", block, re.MULTILINE):
         assert called in {"remote", "rpc", "eval"}
     for called in re.findall(r"^mast-agent (\w+)", block, re.MULTILINE):
-        assert called in {"enroll", "status", "check", "reset"}
+        assert called in {"enroll", "status", "check", "reset", "access"}
