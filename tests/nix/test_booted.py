@@ -184,6 +184,14 @@ def test_key(boots: Boots) -> None:
     assert second["key"] == key
 
 
+def test_the_agent_sees_access(boots: Boots) -> None:
+    """The agent finds user, key and a listening sshd, and nothing that keeps Mast out."""
+    access = boots[0]["status_json"]["access"]
+    assert (access["user"], access["key"]) == ("mast-managed", "installed")
+    assert (access["wanted"], access["listening"], access["error"]) == (True, True, None)
+    assert "cannot log in" not in boots[0]["status"]["text"]
+
+
 def test_account(boots: Boots) -> None:
     """Mast logs in as a user of its own with a shell, who reads the journal and owns nothing."""
     access = boots[0]["access"]

@@ -27,6 +27,7 @@ def first_boot() -> dict[str, Any]:
         "evals": inside.evals(),
         "status": inside.status(),
         "status_nobody": inside.status(user="nobody"),
+        "status_json": inside.status_json(),
         "cookie": (oct(COOKIE.stat().st_mode & 0o777), COOKIE.read_text(encoding="utf-8")),
         "fragments": {
             unit: inside.show(unit, "FragmentPath", "DropInPaths", "Restart", "RestartSteps")
