@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mast_agent.units import Unit
 
 DEFAULT_HOST, DEFAULT_PORT, DEFAULT_USER = "127.0.0.1", 22, "mast-managed"
+_VARIABLES = ("MAST_SELF_HOST", "MAST_SELF_PORT", "MAST_SELF_USER")
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -54,6 +55,11 @@ class Access:
     def failure(self) -> Failure | None:
         """What keeps Mast out, None for nothing that could be seen."""
         return self.problems[0] if self.problems else None
+
+
+def variables(mast: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the variables that say how Mast logs in which are set."""
+    return {name: mast[name] for name in _VARIABLES if mast.get(name)}
 
 
 def login(mast: Mapping[str, str]) -> Login:
@@ -163,18 +169,22 @@ def _key(recorded: Record) -> str:
         ) from error
 
 
-def look(config: Settings, recorded: Record | None) -> Access:
+def look(
+    config: Settings, recorded: Record | None, told: Mapping[str, str] | None = None
+) -> Access:
     """See whether Mast can log in. Never fails: what cannot be seen is not held against it.
 
     `recorded` is None where this user may not read it: then the key's content is not compared.
+    `told` are the variables that the agent has published, for whoever does not have them.
     """
     problems = []
+    mast = {**(told or {}), **variables(config.mast)}
     try:
-        who = login(config.mast)
+        who = login(mast)
         _require_user(who.user)
     except Failure as error:
         problems.append(error)
-        who = login({**config.mast, "MAST_SELF_USER": DEFAULT_USER})
+        who = login({**mast, "MAST_SELF_USER": DEFAULT_USER})
     user_exists = not problems
     key, problem = _look_at_key(config.access_directory, who.user, recorded)
     if problem is not None:

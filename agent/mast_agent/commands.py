@@ -34,13 +34,15 @@ STATUS_SECONDS = 5.0
 
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     """`mast-agent enroll`. Raises Stopped after a stop signal."""
-    from mast_agent import enrollment, journal, plan  # noqa: PLC0415 - costly
+    from mast_agent import access as access_  # noqa: PLC0415 - costly, as the others
+    from mast_agent import enrollment, journal, plan  # noqa: PLC0415
     from mast_agent.report import Reporter  # noqa: PLC0415 - as above
 
     config, failure = _load(options, environ)
     redactor = _redactor(config)
     journal.configure(redactor, environ)
     reporter = Reporter(config.runtime_directory, redactor)
+    reporter.login(access_.variables(config.mast))
     deadline = Deadline(config.timeout)
     began = time.monotonic()
     try:

@@ -43,7 +43,10 @@ class Error:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What the agent is doing or how it ended. Times are UTC, ISO 8601."""
+    """What the agent is doing or how it ended. Times are UTC, ISO 8601.
+
+    `login` are the variables MAST_SELF_* that were set: an operator's shell does not have them.
+    """
 
     state: str
     phase: str
@@ -54,6 +57,7 @@ class Published:
     error: Error | None = None
     server: dict[str, str] | None = None
     migrations: dict[str, int] | None = None
+    login: dict[str, str] = field(default_factory=dict)
     updated_at: str = field(default_factory=now)
     pid: int = field(default_factory=os.getpid)
     started: int | None = field(default_factory=lambda: start_ticks(os.getpid()))
@@ -110,6 +114,7 @@ def _parse(document: dict[str, Any]) -> Published:
         migrations={key: int(migrations[key]) for key in ("applied", "total")}
         if migrations is not None
         else None,
+        login={str(name): str(value) for name, value in (document.get("login") or {}).items()},
         updated_at=str(document["updated_at"]),
         pid=int(document["pid"]),
         started=int(document["started"]) if document["started"] is not None else None,

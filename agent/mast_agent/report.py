@@ -47,10 +47,15 @@ class Reporter:
         self._error: Error | None = None
         self._migrations: dict[str, int] | None = None
         self._publish_failed = False
+        self._login: dict[str, str] = {}
 
     def event(self, kind: Event, message: str, **fields: object) -> None:
         """Log one event in the current phase."""
         self._log.msg(message, kind=kind, phase=str(self._phase), **fields)
+
+    def login(self, variables: dict[str, str]) -> None:
+        """Publish from now on how Mast logs in to this host, for those who only ask."""
+        self._login = variables
 
     def attempt(self, number: int) -> None:
         """Note that attempt `number` begins."""
@@ -174,6 +179,7 @@ class Reporter:
             error=self._clean_error(),
             server=server,
             migrations=self._migrations,
+            login=self._login,
         )
         try:
             published.save(self._directory, document)

@@ -81,7 +81,7 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     found_units = units.ask(units.AGENT, units.MAST, units.ACCESS)
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
-    seen = _access(config, recorded, access_unit)
+    seen = _access(config, recorded, last, access_unit)
     facts = Facts(
         published=last,
         published_readable=last_readable,
@@ -107,9 +107,11 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     )
 
 
-def _access(config: Settings, recorded: Record | None, unit: Unit | None) -> Access:
+def _access(
+    config: Settings, recorded: Record | None, last: Published | None, unit: Unit | None
+) -> Access:
     """See whether Mast can log in; where it cannot, the unit may know better why."""
-    seen = access.look(config, recorded)
+    seen = access.look(config, recorded, last.login if last is not None else None)
     if seen.failure is None or unit is None or unit.active_state != "failed":
         return seen
     setup = units.SETUP_FAILURES.get(unit.exit_status)

@@ -173,6 +173,16 @@ def test_unknown_is_not_held_against_it(
     assert access.look(config, saved).failure is None
 
 
+def test_login_that_the_agent_published(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has no MAST_SELF_* is told by the last run's; one's own settings go first."""
+    asked = []
+    monkeypatch.setattr(sshd, "listens", lambda *where: asked.append(where))
+    told = {"MAST_SELF_HOST": "::1", "MAST_SELF_PORT": "2222"}
+    access.look(config, None, told)
+    access.look(_with(config, MAST_SELF_PORT="2223"), None, told)
+    assert asked == [("::1", 2222), ("::1", 2223)]
+
+
 def test_other_key_is_outdated(config: Settings) -> None:
     """Another key than the recorded one is named, and by whoever may read the record alone."""
     saved = _record(config)
