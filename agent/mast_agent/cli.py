@@ -1,8 +1,6 @@
 """The command line: options, help, and usage errors. What the commands do is `commands`'.
 
-Options do not read their environment variables themselves: a malformed variable is an error of
-configuration (78) and not of usage (2), and the environment file comes in between. The help
-names them all the same.
+The options that commands share are `options`'.
 """
 
 # ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only
@@ -12,14 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, NoReturn, Optional
 
 import typer
 
-from mast_agent import __version__, commands
-from mast_agent.failure import Code, Failure, Stopped
-from mast_agent.settings import Options, parse_boolean, parse_timeout
+from mast_agent import __version__, commands, options
+from mast_agent.failure import Code, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,87 +45,6 @@ app = typer.Typer(
 )
 
 
-def _option(flag: str, variable: str, metavar: str, text: str) -> Any:
-    return typer.Option(None, flag, metavar=metavar, help=f"{text} [env: {variable}]")
-
-
-def _flag(flag: str, text: str) -> Any:
-    return typer.Option(False, flag, help=text)  # noqa: FBT003 - the default
-
-
-_MAST_BIN = _option(
-    "--mast-bin",
-    "MAST_BIN",
-    "FILE",
-    "The release's; else mast on PATH, else /opt/mast/bin/mast.",
-)
-_ENV_FILE = _option(
-    "--env-file",
-    "MAST_AGENT_ENV_FILE",
-    "FILE",
-    "Mast's variables, as in a systemd EnvironmentFile; else /etc/mast.env, if there is one.",
-)
-_TIMEOUT = _option("--timeout", "MAST_AGENT_TIMEOUT", "SECONDS", "Give up after this; else 300.")
-_STATE_DIRECTORY = _option(
-    "--state-directory", "STATE_DIRECTORY", "DIR", "Has the record; else /var/lib/mast-agent."
-)
-_RUNTIME_DIRECTORY = _option(
-    "--runtime-directory",
-    "RUNTIME_DIRECTORY",
-    "DIR",
-    "Has the published status and the lock; else /run/mast-agent.",
-)
-
-
-_ACCESS_DIRECTORY = _option(
-    "--access-directory",
-    "MAST_AGENT_ACCESS_DIRECTORY",
-    "DIR",
-    "Has the key that sshd reads; else /var/lib/mast-agent-access.",
-)
-_ACCESS = _option(
-    "--access",
-    "MAST_AGENT_ACCESS",
-    "BOOL",
-    "Whether Mast is to log in here: yes also asks it for its public key; else no.",
-)
-
-
-def _options(
-    *,
-    mast_bin: str | None = None,
-    env_file: str | None = None,
-    timeout: str | None = None,
-    state_directory: str | None = None,
-    runtime_directory: str | None = None,
-    access_directory: str | None = None,
-    access: str | None = None,
-) -> Options:
-    seconds = None
-    if timeout is not None:
-        try:
-            seconds = parse_timeout(timeout or "-")
-        except Failure:
-            raise typer.BadParameter(
-                "not a number of seconds above zero", param_hint="'--timeout'"
-            ) from None
-    wanted = None
-    if access is not None:
-        try:
-            wanted = parse_boolean("--access", access or "-")
-        except Failure:
-            raise typer.BadParameter("neither yes nor no", param_hint="'--access'") from None
-    return Options(
-        mast_bin=mast_bin or None,
-        env_file=Path(env_file) if env_file else None,
-        timeout=seconds,
-        state_directory=Path(state_directory) if state_directory else None,
-        runtime_directory=Path(runtime_directory) if runtime_directory else None,
-        access_directory=Path(access_directory) if access_directory else None,
-        access=wanted,
-    )
-
-
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how a callback is called
     if wanted:
         typer.echo(__version__)
@@ -153,20 +68,20 @@ def _main(
 @app.command()
 def enroll(
     *,
-    mast_bin: Optional[str] = _MAST_BIN,
-    env_file: Optional[str] = _ENV_FILE,
-    timeout: Optional[str] = _TIMEOUT,
-    state_directory: Optional[str] = _STATE_DIRECTORY,
-    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
-    access: Optional[str] = _ACCESS,
-    force: bool = _flag("--force", "Run the eval also when this host is enrolled."),
+    mast_bin: Optional[str] = options.MAST_BIN,
+    env_file: Optional[str] = options.ENV_FILE,
+    timeout: Optional[str] = options.TIMEOUT,
+    state_directory: Optional[str] = options.STATE_DIRECTORY,
+    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    access: Optional[str] = options.ACCESS,
+    force: bool = options.flag("--force", "Run the eval also when this host is enrolled."),
 ) -> int:
     """Enroll this host, waiting for what is not ready yet.
 
     Exit codes: 0 enrolled, 69 database unreachable, 70 this Mast cannot do it, 75 try later, 77
     not permitted, 78 configuration, 1 a bug, 2 wrong usage.
     """
-    options = _options(
+    given = options.collect(
         mast_bin=mast_bin,
         env_file=env_file,
         timeout=timeout,
@@ -174,27 +89,27 @@ def enroll(
         runtime_directory=runtime_directory,
         access=access,
     )
-    return commands.enroll(options, os.environ, force=force)
+    return commands.enroll(given, os.environ, force=force)
 
 
 @app.command()
 def status(
     *,
-    mast_bin: Optional[str] = _MAST_BIN,
-    env_file: Optional[str] = _ENV_FILE,
-    timeout: Optional[str] = _TIMEOUT,
-    state_directory: Optional[str] = _STATE_DIRECTORY,
-    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
-    access_directory: Optional[str] = _ACCESS_DIRECTORY,
-    as_json: bool = _flag("--json", "Print one JSON document."),
-    wait: bool = _flag("--wait", "Wait until it is decided, for at most the timeout."),
+    mast_bin: Optional[str] = options.MAST_BIN,
+    env_file: Optional[str] = options.ENV_FILE,
+    timeout: Optional[str] = options.TIMEOUT,
+    state_directory: Optional[str] = options.STATE_DIRECTORY,
+    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    as_json: bool = options.flag("--json", "Print one JSON document."),
+    wait: bool = options.flag("--wait", "Wait until it is decided, for at most the timeout."),
 ) -> int:
     """Tell whether this host is enrolled, and why not. Works without root.
 
     Exit codes: 0 enrolled, 1 failed for good, 3 not enrolled yet, 4 unknown, 5 stale (recorded
     here, but the database no longer has it), 2 wrong usage.
     """
-    options = _options(
+    given = options.collect(
         mast_bin=mast_bin,
         env_file=env_file,
         timeout=timeout,
@@ -202,25 +117,25 @@ def status(
         runtime_directory=runtime_directory,
         access_directory=access_directory,
     )
-    return commands.status(options, os.environ, as_json=as_json, wait=wait)
+    return commands.status(given, os.environ, as_json=as_json, wait=wait)
 
 
 @app.command()
 def check(
     *,
-    mast_bin: Optional[str] = _MAST_BIN,
-    env_file: Optional[str] = _ENV_FILE,
-    timeout: Optional[str] = _TIMEOUT,
-    state_directory: Optional[str] = _STATE_DIRECTORY,
-    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
-    access_directory: Optional[str] = _ACCESS_DIRECTORY,
+    mast_bin: Optional[str] = options.MAST_BIN,
+    env_file: Optional[str] = options.ENV_FILE,
+    timeout: Optional[str] = options.TIMEOUT,
+    state_directory: Optional[str] = options.STATE_DIRECTORY,
+    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
     It goes through release, database and migrations. Exit codes: those of enroll; 0 says that
     all three are ready.
     """
-    options = _options(
+    given = options.collect(
         mast_bin=mast_bin,
         env_file=env_file,
         timeout=timeout,
@@ -228,44 +143,46 @@ def check(
         runtime_directory=runtime_directory,
         access_directory=access_directory,
     )
-    return commands.check(options, os.environ)
+    return commands.check(given, os.environ)
 
 
 @app.command()
 def reset(
-    state_directory: Optional[str] = _STATE_DIRECTORY,
-    runtime_directory: Optional[str] = _RUNTIME_DIRECTORY,
-    access_directory: Optional[str] = _ACCESS_DIRECTORY,
+    state_directory: Optional[str] = options.STATE_DIRECTORY,
+    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
 ) -> int:
     """Forget this host's record, published status and key, as before taking a template image.
 
     The database is left alone. Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
     """
-    options = _options(
+    given = options.collect(
         state_directory=state_directory,
         runtime_directory=runtime_directory,
         access_directory=access_directory,
     )
-    return commands.reset(options, os.environ)
+    return commands.reset(given, os.environ)
 
 
 @app.command()
 def access(
     *,
-    env_file: Optional[str] = _ENV_FILE,
-    state_directory: Optional[str] = _STATE_DIRECTORY,
-    access_directory: Optional[str] = _ACCESS_DIRECTORY,
-    revoke: bool = _flag("--revoke", "Take the key away, so that Mast cannot log in any more."),
+    env_file: Optional[str] = options.ENV_FILE,
+    state_directory: Optional[str] = options.STATE_DIRECTORY,
+    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    revoke: bool = options.flag(
+        "--revoke", "Take the key away, so that Mast cannot log in any more."
+    ),
 ) -> int:
     """Let Mast log in to this host: install the public key that it reported. Needs root.
 
     Exit codes: 0 done, 70 Mast reported no key, 75 not enrolled yet, 77 not permitted, 78 the key
     or what stands in its way is refused, and nothing was written.
     """
-    options = _options(
+    given = options.collect(
         env_file=env_file, state_directory=state_directory, access_directory=access_directory
     )
-    return commands.access(options, os.environ, revoke=revoke)
+    return commands.access(given, os.environ, revoke=revoke)
 
 
 def execute(arguments: Sequence[str]) -> int:

@@ -114,7 +114,7 @@ def _parse(document: dict[str, Any]) -> Published:
         migrations={key: int(migrations[key]) for key in ("applied", "total")}
         if migrations is not None
         else None,
-        login={str(name): str(value) for name, value in (document.get("login") or {}).items()},
+        login={str(name): str(value) for name, value in dict(document.get("login") or {}).items()},
         updated_at=str(document["updated_at"]),
         pid=int(document["pid"]),
         started=int(document["started"]) if document["started"] is not None else None,

@@ -1,0 +1,97 @@
+"""The options that the commands share, and what becomes of their values.
+
+None of them reads its environment variable itself: a malformed variable is an error of
+configuration (78) and not of usage (2), and the environment file comes in between. The help
+names them all the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mast_agent.failure import Failure
+from mast_agent.settings import Options, parse_boolean, parse_timeout
+
+
+def _option(flag: str, variable: str, metavar: str, text: str) -> Any:
+    return typer.Option(None, flag, metavar=metavar, help=f"{text} [env: {variable}]")
+
+
+def flag(name: str, text: str) -> Any:
+    """Return a switch, which is off by itself."""
+    return typer.Option(False, name, help=text)  # noqa: FBT003 - the default
+
+
+MAST_BIN = _option(
+    "--mast-bin",
+    "MAST_BIN",
+    "FILE",
+    "The release's; else mast on PATH, else /opt/mast/bin/mast.",
+)
+ENV_FILE = _option(
+    "--env-file",
+    "MAST_AGENT_ENV_FILE",
+    "FILE",
+    "Mast's variables, as in a systemd EnvironmentFile; else /etc/mast.env, if there is one.",
+)
+TIMEOUT = _option("--timeout", "MAST_AGENT_TIMEOUT", "SECONDS", "Give up after this; else 300.")
+STATE_DIRECTORY = _option(
+    "--state-directory", "STATE_DIRECTORY", "DIR", "Has the record; else /var/lib/mast-agent."
+)
+RUNTIME_DIRECTORY = _option(
+    "--runtime-directory",
+    "RUNTIME_DIRECTORY",
+    "DIR",
+    "Has the published status and the lock; else /run/mast-agent.",
+)
+ACCESS_DIRECTORY = _option(
+    "--access-directory",
+    "MAST_AGENT_ACCESS_DIRECTORY",
+    "DIR",
+    "Has the key that sshd reads; else /var/lib/mast-agent-access.",
+)
+ACCESS = _option(
+    "--access",
+    "MAST_AGENT_ACCESS",
+    "BOOL",
+    "Whether Mast is to log in here: yes also asks it for its public key; else no.",
+)
+
+
+def collect(
+    *,
+    mast_bin: str | None = None,
+    env_file: str | None = None,
+    timeout: str | None = None,
+    state_directory: str | None = None,
+    runtime_directory: str | None = None,
+    access_directory: str | None = None,
+    access: str | None = None,
+) -> Options:
+    """Return what the command line gave. Raises BadParameter for a value that is none."""
+    seconds = None
+    if timeout is not None:
+        try:
+            seconds = parse_timeout(timeout or "-")
+        except Failure:
+            raise typer.BadParameter(
+                "not a number of seconds above zero", param_hint="'--timeout'"
+            ) from None
+    wanted = None
+    if access is not None:
+        try:
+            wanted = parse_boolean("--access", access or "-")
+        except Failure:
+            raise typer.BadParameter("neither yes nor no", param_hint="'--access'") from None
+    return Options(
+        mast_bin=mast_bin or None,
+        env_file=Path(env_file) if env_file else None,
+        timeout=seconds,
+        state_directory=Path(state_directory) if state_directory else None,
+        runtime_directory=Path(runtime_directory) if runtime_directory else None,
+        access_directory=Path(access_directory) if access_directory else None,
+        access=wanted,
+    )
