@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,16 +95,21 @@ async def run(
     """
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    child = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=dict(environment),
-        cwd=directory,
-        start_new_session=True,
-        umask=0o077,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            cwd=directory,
+            start_new_session=True,
+            umask=0o077,
+        )
     )
+    # asyncio would kill a child that is cancelled while it starts, without what it has started.
+    cancelled = await _to_the_end(starting)
+    child = starting.result()
     splitters = [_Splitter("stdout", on_line), _Splitter("stderr", on_line)]
     readers = [
         asyncio.ensure_future(_pump(stream, splitter))
@@ -112,13 +117,21 @@ async def run(
         if stream is not None
     ]
     timed_out = False
-    try:
-        await asyncio.wait_for(asyncio.shield(child.wait()), seconds)
-    except TimeoutError:
-        timed_out = True
-    finally:
-        # Shielded: a second signal must not stop the cleaning up.
-        await asyncio.shield(asyncio.ensure_future(_finish(child, readers, kill_after)))
+    if cancelled is None:
+        try:
+            # Not wait_for(): Python 3.11's forgets to be cancelled when the child ends just then.
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(child.wait())
+        except TimeoutError:
+            timed_out = True
+        except asyncio.CancelledError as error:
+            cancelled = error
+    # A signal that comes now must not stop the cleaning up.
+    finishing = asyncio.ensure_future(_finish(child, readers, kill_after))
+    cancelled = await _to_the_end(finishing) or cancelled
+    finishing.result()
+    if cancelled is not None:
+        raise cancelled
     for splitter in splitters:
         splitter.close()
     return Exit(
@@ -127,6 +140,17 @@ async def run(
         dropped=sum(splitter.dropped for splitter in splitters),
         seconds=loop.time() - begin,
     )
+
+
+async def _to_the_end(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until `task` is done, whatever happens; return what cancelled the caller meanwhile."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 async def _pump(stream: asyncio.StreamReader, splitter: _Splitter) -> None:
@@ -141,7 +165,8 @@ async def _finish(
     if child.returncode is None:
         _signal_group(child.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(asyncio.shield(child.wait()), kill_after)
+            async with asyncio.timeout(kill_after):
+                await asyncio.shield(child.wait())
         except TimeoutError:
             _signal_group(child.pid, signal.SIGKILL)
             await child.wait()

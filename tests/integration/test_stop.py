@@ -136,6 +136,25 @@ def test_eval_that_ignores_the_signal_is_killed(
     assert not (agent.state / "enrollment.json").exists(), result
 
 
+def test_stopped_while_an_eval_that_hangs_is_being_ended(
+    scripted_agent: Callable[[str], Agent], tmp_path: Path
+) -> None:
+    """SIGTERM between the TERM and the KILL of an eval whose time is over leaves nothing behind."""
+    started, ending = tmp_path / "started", tmp_path / "ending"
+    agent = scripted_agent(
+        f"trap 'touch {ending}' TERM\n(trap '' TERM; exec sleep 300) &\n"
+        f"echo $$ $! > {started}.new\nmv {started}.new {started}\nwhile :; do sleep 0.05; done"
+    )
+    process = agent.start("enroll", "--timeout", "10")
+    wait_for(ending.exists)
+    process.terminate()
+    result = agent.finish(process, 20)
+    assert result.code == -signal.SIGTERM, result
+    family = [int(word) for word in started.read_text().split()]
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 2)
+    assert agent.published()["state"] == "stopped", result
+
+
 def test_second_signal_changes_nothing(
     scripted_agent: Callable[[str], Agent], tmp_path: Path
 ) -> None:
