@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, ecto_url, settings
+from mast_agent import causes, ecto_url, settings, signals
 from mast_agent.deadline import Deadline
 from mast_agent.events import Event
 from mast_agent.failure import Code, Failure, Phase, Stopped
@@ -55,15 +55,17 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
             reporter=reporter,
             redactor=redactor,
         )
-    except Failure as error:
-        reporter.failed(error, time.monotonic() - began)
-        return error.code
     except Stopped as stopped:
-        reporter.stopped(signal.Signals(stopped.signum).name)
+        with signals.held():
+            reporter.stopped(signal.Signals(stopped.signum).name)
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        reporter.failed(_bug(error, redactor), time.monotonic() - began)
-        return Code.BUG
+        found = error if isinstance(error, Failure) else _bug(error, redactor)
+        with signals.held() as received:
+            reporter.failed(found, time.monotonic() - began)
+        if received:
+            raise Stopped(received[0]) from None
+        return found.code
     if not journal.to_journal(environ):
         # The enrollment stands, whether or not there is anybody to read of it.
         with contextlib.suppress(OSError):

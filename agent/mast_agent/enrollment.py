@@ -8,7 +8,6 @@ module's; the order, the locks and the retries are decided here.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase, Stopped
 from mast_agent.retry import Retry
 from mast_agent.session import open_session
+from mast_agent.signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from mast_agent.report import Reporter
     from mast_agent.session import Session
     from mast_agent.snapshot import Server, Snapshot
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import structlog
 from mast_agent import commands, plan, published, release, settings
+from mast_agent.failure import Stopped
 from mast_agent.settings import Options
 from unit import builders
 
@@ -157,6 +159,28 @@ def test_bug(
     assert "go_wrong:" in error
     assert "[bug, exit 1]" in error
     assert CANARY not in error
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_while_the_end_is_published(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
+) -> None:
+    """A stop signal in the middle of publishing a failure counts once that is written whole."""
+    replace = type(tmp_path).rename
+
+    def struck(self: Path, target: Path) -> Path:
+        signal.raise_signal(signum)
+        return replace(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", struck)
+    _spoil(environ, tmp_path, "DATABASE_URL")
+    with pytest.raises(Stopped) as caught:
+        commands.enroll(Options(), environ, force=False)
+    assert caught.value.signum == signum
+    found = published.load(tmp_path / "run")
+    assert found is not None
+    assert found.state == "failed"
+    assert [file.name for file in (tmp_path / "run").iterdir()] == [published.FILE_NAME]
 
 
 def test_check_writes_nothing(environ: dict[str, str], tmp_path: Path) -> None:

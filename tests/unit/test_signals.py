@@ -1,0 +1,26 @@
+"""Holding stop signals off for a moment: none ends the process, and none is forgotten."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from mast_agent.signals import STOP_SIGNALS, held
+
+
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
+def test_held(signum: signal.Signals) -> None:
+    """A signal that comes meanwhile is told of, in order, and the handlers are as before."""
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+    with held() as received:
+        signal.raise_signal(signum)
+        signal.raise_signal(signal.SIGTERM)
+    assert received == [signum, signal.SIGTERM]
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+
+
+def test_nothing_came() -> None:
+    """Without a signal nothing is received, and an exception passes."""
+    with pytest.raises(ZeroDivisionError), held() as received:
+        raise ZeroDivisionError
+    assert received == []
