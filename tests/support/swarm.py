@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -50,13 +50,17 @@ class _Job:
     arguments: tuple[str, ...]
     environment: dict[str, str]
     output: str
-    stop_after: float | None
+    stop_after: float | None = None
+    published: str | None = None
 
 
 @dataclass
 class _Running:
+    """An agent that runs; `counts_from` is when the seconds until its SIGTERM begin to count."""
+
     job: _Job
     began: float = field(default_factory=time.monotonic)
+    counts_from: float | None = None
     stopped: float | None = None
 
 
@@ -71,26 +75,27 @@ class Swarm:
 
     def add(self, agent: Agent, *arguments: str, **environment: str) -> None:
         """Have `agent` run the command to its end."""
-        self._add(agent, arguments, environment, None)
+        self._jobs.append(self._job(agent, arguments, environment))
 
     def add_until(self, seconds: float, agent: Agent, *arguments: str, **environment: str) -> None:
         """Have `agent` run the command, and get SIGTERM `seconds` after its start."""
-        self._add(agent, arguments, environment, seconds)
+        job = self._job(agent, arguments, environment)
+        self._jobs.append(replace(job, stop_after=seconds))
 
-    def _add(
-        self,
-        agent: Agent,
-        arguments: tuple[str, ...],
-        environment: dict[str, str],
-        stop_after: float | None,
+    def add_until_at_work(
+        self, seconds: float, agent: Agent, *arguments: str, **environment: str
     ) -> None:
-        job = _Job(
+        """Have `agent` run the command, and get SIGTERM `seconds` after its first publication."""
+        job = self._job(agent, arguments, environment)
+        published = str(agent.runtime / "status.json")
+        self._jobs.append(replace(job, stop_after=seconds, published=published))
+
+    def _job(self, agent: Agent, arguments: tuple[str, ...], environment: dict[str, str]) -> _Job:
+        return _Job(
             arguments=arguments,
             environment={**agent.environment, **environment},
             output=str(self._directory / str(len(self._jobs))),
-            stop_after=stop_after,
         )
-        self._jobs.append(job)
 
     def __enter__(self) -> Self:
         """Start them."""
@@ -116,11 +121,22 @@ class Swarm:
     def finish(self, seconds: float = 300) -> list[Outcome]:
         """Wait until all have ended, and return how, in the order of `add`.
 
-        `seconds` is the net below the agents' own deadlines, wide enough for a slow machine.
+        When that takes too long, whoever still runs is named with what it has said.
         """
         if self._driver is None:
             raise RuntimeError("not started")
-        stdout, _ = self._driver.communicate(timeout=seconds)
+        try:
+            stdout, _ = self._driver.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self._driver.terminate()
+            stdout, _ = self._driver.communicate()
+            said = "\n".join(
+                f"{job.arguments} {job.environment.get('MAST_NODE', '')}:\n"
+                + Path(f"{job.output}.err").read_text(errors="replace")
+                for job, end in zip(self._jobs, json.loads(stdout), strict=True)
+                if end is None
+            )
+            raise AssertionError(f"still running after {seconds} s:\n{said}") from None
         ends = json.loads(stdout)
         return [
             Outcome(
@@ -162,6 +178,8 @@ def _become(job: _Job) -> NoReturn:
             file = os.open(f"{job.output}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(file, fd)
             os.close(file)
+        # From here on it is an agent, which a signal ends as it would end one just executed.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         from mast_agent.cli import execute  # noqa: PLC0415 - after the fork it costs nothing
 
         code = execute(job.arguments)
@@ -174,18 +192,22 @@ def _become(job: _Job) -> NoReturn:
         os._exit(code)
 
 
-def _drive(jobs: list[_Job]) -> list[dict[str, object]]:
-    """Fork them all, stop those that are to be stopped, and reap them."""
+def _drive(jobs: list[_Job]) -> list[dict[str, object] | None]:
+    """Fork them all, stop those that are to be stopped, and reap them; return how they ended."""
     running: dict[int, _Running] = {}
     numbers: dict[int, int] = {}
     ends: dict[int, dict[str, object]] = {}
     try:
         for number, job in enumerate(jobs):
+            # Held off until the child is an agent, and this driver knows of it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
             pid = os.fork()
             if pid == 0:
                 _become(job)
             running[pid] = _Running(job)
             numbers[pid] = number
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            _stop_due(running, time.monotonic())
         while running:
             pid, status = os.waitpid(-1, os.WNOHANG)
             now = time.monotonic()
@@ -199,16 +221,26 @@ def _drive(jobs: list[_Job]) -> list[dict[str, object]]:
                 "seconds": now - run.began,
                 "stopped_in": None if run.stopped is None else now - run.stopped,
             }
+    except SystemExit:
+        # Somebody has had enough: who has not ended has no end.
+        pass
     finally:
         for pid in running:
             os.kill(pid, signal.SIGKILL)
-    return [ends[number] for number in range(len(jobs))]
+    return [ends.get(number) for number in range(len(jobs))]
 
 
 def _stop_due(running: dict[int, _Running], now: float) -> None:
     for pid, run in running.items():
         after = run.job.stop_after
-        if run.stopped is None and after is not None and now >= run.began + after:
+        if run.stopped is not None or after is None:
+            continue
+        if run.counts_from is None:
+            if run.job.published is None:
+                run.counts_from = run.began
+            elif Path(run.job.published).exists():
+                run.counts_from = now
+        if run.counts_from is not None and now >= run.counts_from + after:
             run.stopped = time.monotonic()
             os.kill(pid, signal.SIGTERM)
 
