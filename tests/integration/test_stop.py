@@ -50,7 +50,7 @@ def stopped(
         }
         agents = {name: new_agent(url) for name, url in urls.items()}
         for agent in agents.values():
-            swarm.add_until(1.5, agent, "enroll", "--timeout", "60")
+            swarm.add_until_at_work(1.5, agent, "enroll", "--timeout", "60")
         with swarm:
             ends = swarm.finish()
     yield {name: (agents[name], end) for name, end in zip(agents, ends, strict=True)}
@@ -224,7 +224,8 @@ def test_sixty_stops_at_random_moments(
             assert agent.record()["server"]["id"] in rows, outcome
         else:
             assert outcome.code == -signal.SIGTERM, outcome
-        assert not list(agent.state.glob(".*")), (list(agent.state.iterdir()), str(outcome))
+        for directory in (agent.state, agent.runtime):
+            assert not list(directory.glob(".*")), (list(directory.iterdir()), str(outcome))
     died = sum(outcome.code != 0 for _, outcome in stopped)
     assert died >= KILLS / 4, f"only {died} of {KILLS} were stopped, at up to {2 * whole:.1f} s"
     evals = [int(line) for line in pids.read_text().split()]
