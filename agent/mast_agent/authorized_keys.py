@@ -42,16 +42,11 @@ def read(directory: Path, user: str) -> str | None:
     """
     path = directory / user
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        fd = storage.open_regular(path)
+    except storage.UnusableError as error:
+        raise ForeignPathError(f"{path} is {error}") from error
+    if fd is None:
         return None
-    except OSError as error:
-        if path.is_symlink():
-            raise ForeignPathError(f"{path} is a symbolic link") from error
-        raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ForeignPathError(f"{path} is not a regular file")
     with os.fdopen(fd, "rb") as file:
         return file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")
 

@@ -19,12 +19,12 @@ from mast_agent import (
     migrations,
     record,
     servers,
+    signals,
 )
 from mast_agent.events import Event
-from mast_agent.failure import Failure, Phase, Stopped
+from mast_agent.failure import Failure, Phase
 from mast_agent.retry import Retry
 from mast_agent.session import open_session
-from mast_agent.signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,38 +43,12 @@ def run(
 ) -> Server:
     """Enroll, and return this host's row.
 
-    Raises Failure, or Stopped after one of STOP_SIGNALS; nothing of the child is left then.
+    Raises Failure, or Stopped after one of signals.STOP_SIGNALS; nothing of the child is left then.
     """
     enrollment = Enrollment(
         plan, deadline=deadline, force=force, reporter=reporter, redactor=redactor
     )
-    return asyncio.run(_until_signal(enrollment))
-
-
-async def _until_signal(enrollment: Enrollment) -> Server:
-    """Run it as a task that the first stop signal cancels; further ones change nothing."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(enrollment.run())
-    received: list[int] = []
-
-    def stop(signum: int) -> None:
-        if not received:
-            received.append(signum)
-            task.cancel()
-
-    for signum in STOP_SIGNALS:
-        loop.add_signal_handler(signum, stop, signum)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        raise Stopped(received[0]) from None
-    except Failure:
-        # The signal may have come while the failure was already on its way.
-        if received:
-            raise Stopped(received[0]) from None
-        raise
+    return asyncio.run(signals.until_stopped(enrollment.run()))
 
 
 class Enrollment:

@@ -1,19 +1,53 @@
 """The signals that stop an enrollment, and the short while in which they have to wait.
 
-While it works the event loop has them (`enrollment`). What the end writes, after the loop, is
-written whole: a signal that comes in the middle of it counts after it.
+While it works the event loop has them. What the end writes, after the loop, is written whole: a
+signal that comes in the middle of it counts after it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mast_agent.failure import Failure, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+_T = TypeVar("_T")
+
+
+async def until_stopped(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run `work` as a task that the first stop signal cancels; further ones change nothing.
+
+    Raises Stopped after a signal, once the task has cleaned up, and whatever `work` raises.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    received: list[int] = []
+
+    def stop(signum: int) -> None:
+        if not received:
+            received.append(signum)
+            task.cancel()
+
+    for signum in STOP_SIGNALS:
+        loop.add_signal_handler(signum, stop, signum)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        raise Stopped(received[0]) from None
+    except Failure:
+        # The signal may have come while the failure was already on its way.
+        if received:
+            raise Stopped(received[0]) from None
+        raise
 
 
 @contextlib.contextmanager

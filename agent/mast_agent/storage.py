@@ -23,11 +23,10 @@ class UnusableError(Exception):
     """There is something at that path which is not a document of ours."""
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in `path`, None when there is no such file.
+def open_regular(path: Path) -> int | None:
+    """Return a descriptor of the regular file at `path`, None when there is nothing.
 
-    Raises UnusableError when it is not a small regular file with a JSON object in it, and
-    OSError when it cannot be read.
+    Raises UnusableError for anything else, which is neither followed nor waited for, and OSError.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -40,6 +39,18 @@ def read(path: Path) -> dict[str, Any] | None:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)  # before fdopen(), which refuses a directory with an error of its own
         raise UnusableError("not a regular file")
+    return fd
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in `path`, None when there is no such file.
+
+    Raises UnusableError when it is not a small regular file with a JSON object in it, and
+    OSError when it cannot be read.
+    """
+    fd = open_regular(path)
+    if fd is None:
+        return None
     with os.fdopen(fd, "rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:

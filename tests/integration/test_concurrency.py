@@ -10,7 +10,7 @@ from mast_agent.evaluation import EXPRESSION
 from support.agent import wait_for
 from support.copying import copy_database
 from support.expect import assert_enrolled
-from support.snippets import add_row, enroll, psql
+from support.snippets import CONTRACT, add_row, enroll, report_node
 from support.swarm import Swarm
 
 if TYPE_CHECKING:
@@ -103,14 +103,8 @@ def test_fifty_agents_and_one_database(
     """Fifty hosts that share a database take turns; who is not served in time says why."""
     log = tmp_path / "log"
     # Idempotent, as self_enroll! is: an eval may be cut after its row is there, and come again.
-    insert = psql(
-        cluster,
-        database,
-        "INSERT INTO servers (name, host) VALUES ('$MAST_NODE', '192.0.2.1') "
-        "ON CONFLICT (name) DO UPDATE SET host = EXCLUDED.host RETURNING id",
-    )
-    contract = '{\\"mast_bootstrap\\": 1, \\"server\\": {\\"id\\": \\"$id\\"}}'
-    executable = scripted_agent(logged(f'id=$({insert})\necho "{contract}"', log))
+    script = f"{report_node(cluster, database)}\n{CONTRACT}"
+    executable = scripted_agent(logged(script, log))
     agents = [
         new_agent(cluster.url(database), executable.environment["MAST_BIN"]) for _ in range(AGENTS)
     ]

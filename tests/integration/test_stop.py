@@ -13,7 +13,7 @@ from support.agent import wait_for
 from support.expect import assert_enrolled
 from support.network import deaf_listener
 from support.postgres import free_port
-from support.snippets import psql
+from support.snippets import CONTRACT, report_node
 from support.swarm import Outcome, Swarm
 
 if TYPE_CHECKING:
@@ -183,15 +183,8 @@ def test_sixty_stops_at_random_moments(
     pids = tmp_path / "pids"
     # The row of an eval that was stopped may be committed during somebody else's: it is the
     # contract's line that says whose row is whose.
-    insert = psql(
-        cluster,
-        database,
-        "INSERT INTO servers (name, host) VALUES ('$MAST_NODE', '192.0.2.1') "
-        "ON CONFLICT (name) DO UPDATE SET host = excluded.host RETURNING id",
-    )
-    contract = '{\\"mast_bootstrap\\": 1, \\"server\\": {\\"id\\": \\"$id\\"}}'
     script = (
-        f'echo $$ >> {pids}\nsleep 0.1\nid=$({insert}) || exit 1\nsleep 0.1\necho "{contract}"\n'
+        f"echo $$ >> {pids}\nsleep 0.1\n{report_node(cluster, database)}\nsleep 0.1\n{CONTRACT}"
     )
     executable = scripted_agent(script).environment["MAST_BIN"]
     generator = random.Random(20260101)  # noqa: S311 - a test that fails has to fail again

@@ -19,6 +19,19 @@ def psql(cluster: Cluster, database: str, statement: str) -> str:
     )
 
 
+#: Shell that prints the contract's line about the row whose id `report_node` left in $id.
+CONTRACT = r'echo "{\"mast_bootstrap\": 1, \"server\": {\"id\": \"$id\"}}"'
+
+
+def report_node(cluster: Cluster, database: str) -> str:
+    """Return shell that makes the row of the host $MAST_NODE, once, and leaves its id in $id."""
+    statement = (
+        "INSERT INTO servers (name, host) VALUES ('$MAST_NODE', '192.0.2.1') "
+        "ON CONFLICT (name) DO UPDATE SET host = EXCLUDED.host RETURNING id"
+    )
+    return f"id=$({psql(cluster, database, statement)}) || exit 1"
+
+
 def this_host() -> str:
     """Return the name by which the agent knows this host's row."""
     return socket.gethostname().lower().partition(".")[0]
