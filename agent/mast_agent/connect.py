@@ -66,11 +66,16 @@ _NEXT_ADDRESS_MAY_HELP = frozenset(
 async def _connect(
     target: Target, address: str | None, deadline: Deadline
 ) -> psycopg.AsyncConnection[Any]:
+    seconds = deadline.within(TRY_SECONDS)
     try:
-        async with asyncio.timeout(deadline.within(TRY_SECONDS)):
+        async with asyncio.timeout(seconds):
             pgconn = await _handshake(_conninfo(target, address), target)
     except TimeoutError:
-        raise Failure(causes.TIMED_OUT, f"the server at {target.place} does not answer") from None
+        raise Failure(
+            causes.TIMED_OUT,
+            f"the server at {target.place} does not answer",
+            cut_short=seconds < TRY_SECONDS,
+        ) from None
     connection = psycopg.AsyncConnection[Any](pgconn)
     # A prepared statement belongs to a session, which a pooler may not keep for us.
     connection.prepare_threshold = None

@@ -76,11 +76,18 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
 
     `message` says what was seen, in one sentence without secrets; `remedy` what to do about
     it, in one sentence. `progress` tells two failures of one cause apart when the difference
-    is worth a line of its own ("3 of 21").
+    is worth a line of its own ("3 of 21"). `cut_short` says that it was the deadline that ended
+    the wait for an answer, which tells less than what was seen before.
     """
 
     def __init__(
-        self, cause: Cause, message: str, *, remedy: str | None = None, progress: str = ""
+        self,
+        cause: Cause,
+        message: str,
+        *,
+        remedy: str | None = None,
+        progress: str = "",
+        cut_short: bool = False,
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -88,6 +95,7 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
         self.remedy = cause.remedy if remedy is None else remedy
         self.code = cause.code
         self.progress = progress
+        self.cut_short = cut_short
 
     @property
     def phase(self) -> Phase:

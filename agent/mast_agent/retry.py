@@ -57,9 +57,14 @@ class Retry:
         self._repeated = 0
         self._since = 0.0
         self._evals_failed = 0
+        self._telling: Failure | None = None
 
     async def __call__(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """Return what `attempt` returns. Raises its last Failure."""
+        """Return what `attempt` returns.
+
+        Raises its last Failure; the one before it where the last was only cut short by the
+        deadline, as when there is no time left for a busy server to answer.
+        """
         retrying = AsyncRetrying(
             sleep=asyncio.sleep,
             retry=retry_if_exception(self._worth_another),
@@ -68,7 +73,12 @@ class Retry:
             before_sleep=self._announce,
             reraise=True,
         )
-        return await retrying(attempt)
+        try:
+            return await retrying(attempt)
+        except Failure as failure:
+            if failure.cut_short and self._telling is not None:
+                raise self._telling from None
+            raise
 
     def _worth_another(self, error: BaseException) -> bool:
         if not isinstance(error, Failure):
@@ -86,6 +96,8 @@ class Retry:
         if failure.cause.slug != self._slug:
             self._slug, self._repeated, self._since = failure.cause.slug, 0, time.monotonic()
         self._repeated += 1
+        if not failure.cut_short:
+            self._telling = failure
         if failure.cause in _EVAL_CAUSES:
             self._evals_failed += 1
 

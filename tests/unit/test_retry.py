@@ -157,6 +157,22 @@ def test_slow_attempts_count(clock: Clock) -> None:
     assert run.took <= 30 + 5
 
 
+def test_last_try_that_is_cut_short(clock: Clock) -> None:
+    """What was seen before counts for more than that the deadline ended the last try."""
+
+    def attempt(number: int) -> str:
+        if number == 1 and seen:
+            raise Failure(seen[0], "seen")
+        clock.now += 60
+        raise Failure(causes.TIMED_OUT, "no answer", cut_short=True)
+
+    for seen in ([], [causes.LOCK_HELD], [causes.REFUSED]):
+        run = Run(clock, 60, attempt)
+        assert run.failure is not None
+        assert run.failure.cause is (seen[0] if seen else causes.TIMED_OUT)
+        assert len(run.attempts) == len(seen) + 1
+
+
 def test_crowded_is_asked_seldom(clock: Clock) -> None:
     """A server without connections left is asked far less often than one that is down."""
     crowded = [Run(clock, 120, _always(causes.TOO_MANY_CONNECTIONS)) for _ in range(20)]
