@@ -201,14 +201,17 @@ async def _resolve(target: Target, deadline: Deadline) -> list[str]:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(deliver, result)
 
+    seconds = deadline.within(TRY_SECONDS)
     threading.Thread(target=look_up, name="resolver", daemon=True).start()
     try:
         # Not wait_for(): Python 3.11's forgets to be cancelled when the answer comes just then.
-        async with asyncio.timeout(deadline.within(TRY_SECONDS)):
+        async with asyncio.timeout(seconds):
             result = await answer
     except TimeoutError:
         raise Failure(
-            causes.NAME_UNRESOLVED, f"the name service does not answer for {target.host!r}"
+            causes.NAME_UNRESOLVED,
+            f"the name service does not answer for {target.host!r}",
+            cut_short=seconds < TRY_SECONDS,
         ) from None
     if isinstance(result, socket.gaierror):
         raise Failure(
