@@ -90,6 +90,7 @@ class _Output:
         self.stderr: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self.stdout_errors: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self.last_stdout = b""
+        self.terminating = ""
 
     def take(self, line: process.Line) -> None:
         raw = line.content.decode("utf-8", "backslashreplace")
@@ -99,6 +100,8 @@ class _Output:
             return
         if line.stream == "stdout":
             self.last_stdout = b"" if line.cut else line.content
+            if text.startswith('{"init terminating in'):
+                self.terminating = text
             if (error := _logged_error(text)) is not None:
                 self.stdout_errors.append(error)
         else:
@@ -173,7 +176,9 @@ def _failure(code: int, output: _Output) -> Failure:
         return Failure(
             causes.BOOTSTRAP_MISSING, "this release of Mast has no Mast.Bootstrap.self_enroll!/0"
         )
-    if missing := re.search(r"environment variable (\w+) is missing", everything):
+    # A BEAM that ends while it boots may end before the exception has reached stderr.
+    told = f"{everything}\n{output.terminating}"
+    if missing := re.search(r"environment variable (\w+) is missing", told):
         return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {missing[1]}")
     if re.search(r"Operation not permitted|\beperm\b", everything):
         return Failure(causes.EVAL_DENIED, f"the sandbox denies the eval something: {said}")

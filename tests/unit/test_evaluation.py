@@ -155,6 +155,16 @@ def test_cause_on_stdout() -> None:
     assert "not this" not in message
 
 
+def test_variable_missing_on_stdout() -> None:
+    """A BEAM may end before its stderr is written: its term on stdout tells the variable too."""
+    said = b'message=><<"environment variable MAST_X is missing.">>'
+    term = b'{"init terminating in do_boot",{#{' + said + b"},[]}}"
+    collected = _Collected(("stdout", term), ("stderr", b"ERROR! Config provider failed with:"))
+    failure = _failure(1, collected.output)
+    assert failure.cause is causes.EVAL_MISCONFIGURED
+    assert "MAST_X" in failure.message
+
+
 def test_quotes_are_bounded() -> None:
     """However long a line is, a message quotes a piece of it."""
     assert len(_failure(1, _Collected(("stderr", b"x" * 8000)).output).message) < 400
