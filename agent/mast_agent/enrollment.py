@@ -70,6 +70,7 @@ class Enrollment:
         self._redactor = redactor
         self._began = time.monotonic()
         self._attempts = 0
+        self._eval_failure = ""
         self._recorded = record.recall(plan.state_directory, self._problem)
         self._confirmed: tuple[Server, Snapshot] | None = None
 
@@ -190,28 +191,25 @@ class Enrollment:
             )
 
     async def _evaluate(self) -> evaluation.Report:
+        seconds = evaluation.allotted(self._deadline, self._eval_failure)
         self._report.enter(Phase.ENROLL, f"running {evaluation.EXPRESSION}")
-        # Leave enough of the deadline to end a child that does not want to end.
-        seconds = self._deadline.within(evaluation.EVAL_SECONDS)
-        seconds = max(seconds - evaluation.KILL_AFTER_SECONDS, seconds / 2)
-        if seconds < evaluation.MIN_EVAL_SECONDS:
-            raise Failure(
-                causes.EVAL_UNSTARTED,
-                f"the eval was not started: only {seconds:.1f} s are left for it",
-            )
         self._report.event(
             Event.EVAL_STARTED,
             f"running {self._plan.release.executable} eval {evaluation.EXPRESSION} "
             f"for at most {seconds:.0f} s",
         )
-        report = await evaluation.self_enroll(
-            self._plan.release,
-            self._plan.mast,
-            self._scratch(),
-            seconds=seconds,
-            redactor=self._redactor,
-            log=lambda stream, text: self._report.event(Event.EVAL_OUTPUT, f"{stream}: {text}"),
-        )
+        try:
+            report = await evaluation.self_enroll(
+                self._plan.release,
+                self._plan.mast,
+                self._scratch(),
+                seconds=seconds,
+                redactor=self._redactor,
+                log=lambda stream, text: self._report.event(Event.EVAL_OUTPUT, f"{stream}: {text}"),
+            )
+        except Failure as failure:
+            self._eval_failure = failure.message
+            raise
         self._report.event(Event.EVAL_ENDED, "the eval ended with 0", duration=report.seconds)
         return report
 

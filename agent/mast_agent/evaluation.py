@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from mast_agent.deadline import Deadline
     from mast_agent.redact import Redactor
     from mast_agent.release import Release
 
@@ -56,6 +57,24 @@ class Report:
     server_id: str | None = None
     public_key: str | None = None
     seconds: float = 0.0
+
+
+def allotted(deadline: Deadline, last: str = "") -> float:
+    """Return the seconds for an eval that starts now.
+
+    They leave enough of the deadline to end a child that does not want to end. Raises Failure
+    (75) when too little is left for an eval to be of any use; `last` is how the one before it
+    failed, which then still is what the operator has to know.
+    """
+    left = deadline.within(EVAL_SECONDS)
+    seconds = max(left - KILL_AFTER_SECONDS, left / 2)
+    if seconds < MIN_EVAL_SECONDS:
+        raise Failure(
+            causes.EVAL_UNSTARTED,
+            f"{left:.1f} s are left of {deadline.seconds:.0f} s, too little for an eval"
+            + (f"; the last one failed: {last}" if last else ""),
+        )
+    return seconds
 
 
 def environment(release: Release, mast: Mapping[str, str], directory: Path) -> dict[str, str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import evaluation
+from mast_agent import causes, evaluation
+from mast_agent.deadline import Deadline
 from mast_agent.evaluation import Report, _contract, _failure, _Output
+from mast_agent.failure import Failure
 from mast_agent.process import Line
 from mast_agent.redact import MASK, Redactor
 from mast_agent.release import Release
@@ -52,6 +54,31 @@ def test_cookie() -> None:
     cookies = {evaluation.environment(RELEASE, {}, Path("/x"))["RELEASE_COOKIE"] for _ in range(20)}
     assert len(cookies) == 20
     assert all(len(cookie) >= 32 for cookie in cookies)
+
+
+@pytest.mark.parametrize(
+    ("left", "allotted"), [(300, 120 - 3), (20, 17), (6, 3), (4, 2), (2.5, 1.25), (2, 1)]
+)
+def test_seconds(monkeypatch: pytest.MonkeyPatch, left: float, allotted: float) -> None:
+    """An eval gets what is left of the deadline without what ending it may take."""
+    monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: 1000.0)
+    assert evaluation.allotted(Deadline(left)) == allotted
+
+
+@pytest.mark.parametrize("left", [0, 0.5, 1.9])
+@pytest.mark.parametrize("last", ["", "the eval ended with 3"])
+def test_too_few_seconds(monkeypatch: pytest.MonkeyPatch, left: float, last: str) -> None:
+    """No eval is started for so little that it could only be killed, and what is left is said."""
+    now = [1000.0]
+    monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
+    deadline = Deadline(30)
+    now[0] += 30 - left
+    with pytest.raises(Failure) as caught:
+        evaluation.allotted(deadline, last)
+    assert caught.value.cause is causes.EVAL_UNSTARTED
+    assert f"{left:.1f} s are left of 30 s" in caught.value.message
+    assert last in caught.value.message
+    assert "MAST_AGENT_TIMEOUT" in caught.value.remedy
 
 
 class _Collected:
