@@ -40,8 +40,12 @@ def test_status_without_a_bus(
     directory = scratch / kind  # short enough for a socket's path
     directory.mkdir()
     with bus(kind, directory) as address:
-        usual = agent.run("status").seconds  # there is no bus in the agent's environment
-        text = agent.run("status", DBUS_SYSTEM_BUS_ADDRESS=address)
+        # What else the machine does counts into the time: it is held to the best of a few runs.
+        for _ in range(5):
+            usual = agent.run("status").seconds  # there is no bus in the agent's environment
+            text = agent.run("status", DBUS_SYSTEM_BUS_ADDRESS=address)
+            if text.seconds <= usual + 2:
+                break
         status = agent.status(DBUS_SYSTEM_BUS_ADDRESS=address)
     assert text.code == 0, text
     assert "unit: unknown" in text.stdout, text
