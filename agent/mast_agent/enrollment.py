@@ -96,6 +96,8 @@ class Enrollment:
 
     async def _attempt(self) -> Server:
         self._attempts += 1
+        # What an earlier attempt saw is no confirmation any more.
+        self._confirmed = None
         self._report.attempt(self._attempts)
         self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
         async with open_session(self._plan.target, self._deadline) as session:
@@ -126,7 +128,6 @@ class Enrollment:
 
     def _is_done(self, row: Server | None, snapshot: Snapshot) -> TypeGuard[Server]:
         """Tell whether there is nothing left to run an eval for."""
-        self._confirmed = None
         if row is None or self._force:
             return False
         if self._plan.access and self._key(row, snapshot) is None and self._can_tell_key(row):
@@ -168,7 +169,7 @@ class Enrollment:
         )
         if row is None:
             raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
-        self._force, self._confirmed = False, None
+        self._force = False
         key = record.Key(id=row.key_id, public=report.public_key)
         return self._finish(row, after, already=already, key=key)
 
