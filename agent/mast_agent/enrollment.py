@@ -128,6 +128,7 @@ class Enrollment:
 
     def _is_done(self, row: Server | None, snapshot: Snapshot) -> TypeGuard[Server]:
         """Tell whether there is nothing left to run an eval for."""
+        self._confirmed = None
         if row is None or self._force:
             return False
         if self._plan.access and self._key(row, snapshot) is None and self._can_tell_key(row):
