@@ -103,7 +103,9 @@ def revoke(directory: Path) -> list[Path]:
     try:
         return authorized_keys.revoke(directory)
     except OSError as error:
-        raise _denied(directory, error) from error
+        raise _denied(
+            directory, error, "Run it as root: sudo mast-agent access --revoke"
+        ) from error
 
 
 def granted(who: Login, changed: bool) -> str:  # noqa: FBT001 - what `grant` returns
@@ -123,8 +125,10 @@ def revoked(gone: list[Path]) -> str:
     )
 
 
-def _denied(directory: Path, error: OSError) -> Failure:
-    return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
+def _denied(directory: Path, error: OSError, remedy: str | None = None) -> Failure:
+    return Failure(
+        causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}", remedy=remedy
+    )
 
 
 def _require_user(user: str) -> None:

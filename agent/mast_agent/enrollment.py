@@ -169,6 +169,9 @@ class Enrollment:
             before.servers or (), after.servers or (), report.server_id, self._plan.host
         )
         if row is None:
+            # What the database says now, and not what it said before the eval.
+            known = self._known(after) if already else None
+            self._confirmed = None if known is None else (known, after)
             raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
         self._force = False
         key = record.Key(id=row.key_id, public=report.public_key)

@@ -27,6 +27,13 @@ def run(state_directory: Path, runtime_directory: Path, access_directory: Path) 
         yield from _remove(state_directory, runtime_directory, access_directory)
 
 
+def _revoke(access_directory: Path) -> list[Path]:
+    try:
+        return access.revoke(access_directory)
+    except Failure as failure:
+        raise Failure(causes.RESET_DENIED, failure.message) from failure
+
+
 def _remove(
     state_directory: Path, runtime_directory: Path, access_directory: Path
 ) -> Iterator[str]:
@@ -37,7 +44,7 @@ def _remove(
     )
     removed = 0
     # The open door first.
-    for path in access.revoke(access_directory):
+    for path in _revoke(access_directory):
         removed += 1
         yield f"removed {path}"
     for path in files:

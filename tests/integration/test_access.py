@@ -192,6 +192,15 @@ def test_mast_that_cannot_be_asked(
     assert "public key could not be learned" in result.stderr, result
 
 
+def test_claim_that_the_database_refutes(agent: Agent, cluster: Cluster, database: str) -> None:
+    """A Mast that names a row which is not there costs an enrolled host nothing but the key."""
+    server_id = add_row(cluster, database)
+    result = agent.enroll(30, **YES, MAST_REFERENCE_ENROLL="phantom")
+    assert_enrolled(agent, result, server_id)
+    assert "public key could not be learned" in result.stderr, result
+    assert agent.record()["key"] is None
+
+
 def test_row_under_another_name(agent: Agent, cluster: Cluster, database: str) -> None:
     """A row that was made by hand under another name is not doubled for the sake of a key."""
     insert = f"INSERT INTO servers (name, host) VALUES ('by-hand', '{this_host()}')"  # noqa: S608

@@ -140,6 +140,19 @@ def test_full_disk(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No space left on device" in caught.value.message
 
 
+def test_denied_revoking(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not take the key away is not sent to the unit that installs it."""
+
+    def revoke(_: object) -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(authorized_keys, "revoke", revoke)
+    with pytest.raises(Failure) as caught:
+        access.revoke(config.access_directory)
+    assert caught.value.code == Code.NOPERM
+    assert caught.value.remedy == "Run it as root: sudo mast-agent access --revoke"
+
+
 def test_nothing_is_missing(config: Settings) -> None:
     """With account, key and sshd there is nothing to say."""
     saved = _record(config)

@@ -82,3 +82,19 @@ def test_denied(tmp_path: Path, runtime: Path) -> None:
     assert caught.value.cause is causes.RESET_DENIED
     assert caught.value.code == Code.NOPERM
     assert str(tmp_path / "state" / record.FILE_NAME) in caught.value.message
+
+
+def test_key_that_may_not_be_removed(
+    state: Path, runtime: Path, access: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that stays is a failed reset, with reset's own remedy; the record stays too."""
+
+    def deny(_: object) -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(authorized_keys, "revoke", deny)
+    with pytest.raises(Failure) as caught:
+        list(forget.run(state, runtime, access))
+    assert caught.value.cause is causes.RESET_DENIED
+    assert "sudo mast-agent reset" in caught.value.remedy
+    assert (state / record.FILE_NAME).exists()

@@ -20,7 +20,8 @@ _LATEST = (
 #: What Mast's check runs once a minute, and what it needs no root for.
 PROBES = (
     "cat /etc/os-release", "top -bn1 | head -3", "free -m", "df -h /", "cat /proc/loadavg", "nproc",
-    "cat /proc/net/dev", "cat /proc/diskstats", "journalctl -n 1 --output=cat",
+    "df -P", "cat /proc/net/dev", "cat /proc/diskstats", "LANG=C apt list --upgradable 2>/dev/null",
+    "journalctl -n 1 --output=cat",
 )  # fmt: skip
 #: Commands that Mast runs by sudo, and what one could try to make of them.
 ALLOWED = (
