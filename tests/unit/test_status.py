@@ -1,0 +1,125 @@
+"""`mast-agent status`: how long it waits for Mast's key, and what a failed access unit adds."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mast_agent import access, causes, status
+from mast_agent.access import Access, Login
+from mast_agent.deadline import Deadline
+from mast_agent.failure import Failure
+from mast_agent.verdict import State
+from unit.builders import unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ABSENT = Failure(causes.ACCESS_KEY_ABSENT, "no key of Mast's is installed")
+_NOTHING: Any = None
+
+
+def _seen(*problems: Failure) -> Access:
+    return Access(
+        login=Login(host="127.0.0.1", port=22, user="mast-managed"),
+        user_exists=True,
+        key="absent" if problems else "installed",
+        listening=True,
+        problems=problems,
+    )
+
+
+def _status(
+    *problems: Failure, state: State = State.ENROLLED, wanted: bool = True, active: str = "inactive"
+) -> Any:
+    """Make what `wait` looks at of a status."""
+    return SimpleNamespace(
+        verdict=SimpleNamespace(state=state),
+        access=_seen(*problems),
+        access_wanted=wanted,
+        access_unit=unit(active, name="mast-agent-access.service"),
+    )
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, float]]:
+    """Let `wait` see these statuses, the last one for ever; return its result and seconds."""
+
+    def run(*statuses: Any, timeout: float = 60) -> tuple[Any, float]:
+        now, left = [1000.0], list(statuses)
+        monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
+        monkeypatch.setattr(
+            "mast_agent.status.time.sleep",
+            lambda seconds: now.__setitem__(0, now[0] + seconds),
+        )
+        monkeypatch.setattr(status, "collect", lambda *_: left.pop(0) if len(left) > 1 else left[0])
+        found = status.wait(_NOTHING, None, Deadline(timeout))
+        return found, now[0] - 1000
+
+    return run
+
+
+def test_waits_for_the_key_that_follows(wait: Callable[..., tuple[Any, float]]) -> None:
+    """An enrollment is not the end where the key comes a moment later."""
+    done = _status()
+    assert wait(_status(state=State.PENDING), _status(_ABSENT), done) == (done, 2)
+
+
+def test_does_not_wait_for_the_key_for_ever(wait: Callable[..., tuple[Any, float]]) -> None:
+    """A key that does not come is waited for as long as promised, and no longer."""
+    missing = _status(_ABSENT)
+    assert wait(missing) == (missing, status.ACCESS_SECONDS)
+    assert wait(missing, timeout=3) == (missing, 3)
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        _status(_ABSENT, wanted=False),
+        _status(_ABSENT, active="failed"),
+        _status(),
+        _status(_ABSENT, state=State.FAILED),
+    ],
+    ids=["not wanted", "unit has failed", "nothing missing", "not enrolled"],
+)
+def test_does_not_wait_in_vain(wait: Callable[..., tuple[Any, float]], final: Any) -> None:
+    """Where nothing more is to come, the first look is the last."""
+    assert wait(final) == (final, 0)
+
+
+@pytest.mark.parametrize(
+    ("special", "words"),
+    [
+        ({"exit_status": 226}, "226/NAMESPACE"),
+        ({"exit_status": 78, "status_text": "failed: access: two keys"}, "two keys"),
+    ],
+)
+def test_failed_unit_says_why(
+    monkeypatch: pytest.MonkeyPatch, special: dict[str, Any], words: str
+) -> None:
+    """What keeps Mast out is first of all why the unit failed that should let it in."""
+    monkeypatch.setattr(access, "look", lambda *_: _seen(_ABSENT))
+    found = status._access(_NOTHING, None, None, unit("failed", **special))  # noqa: SLF001
+    assert found.failure is not None
+    assert found.failure.cause is causes.ACCESS_UNIT_FAILED
+    assert words in found.failure.message
+    assert found.problems[1:] == (_ABSENT,)
+
+
+@pytest.mark.parametrize(
+    ("problems", "found"),
+    [
+        ((), unit("failed", exit_status=226)),
+        ((_ABSENT,), unit("inactive")),
+        ((_ABSENT,), unit("failed", exit_status=1)),
+        ((_ABSENT,), None),
+    ],
+    ids=["Mast can log in", "not failed", "said nothing", "no systemd"],
+)
+def test_unit_that_says_nothing_new(
+    monkeypatch: pytest.MonkeyPatch, problems: tuple[Failure, ...], found: Any
+) -> None:
+    """Otherwise what was seen stands."""
+    monkeypatch.setattr(access, "look", lambda *_: _seen(*problems))
+    assert status._access(_NOTHING, None, None, found).problems == problems  # noqa: SLF001
