@@ -83,6 +83,6 @@ def test_while_the_record_is_written(cuts: dict[str, tuple[Any, dict[str, Any]]]
     """At the record itself: it is whole or absent, and the next boot runs no eval for a row."""
     left, facts = cuts["at_record"]
     assert left is None or [left["server"]["id"]] == facts["servers"]
-    # Whole: nothing to be asked. Absent: the key, which was in it.
-    assert facts["evals"] == (1 if left is not None else 2)
+    # Whole: nothing to be asked. Absent: the key may have to be, which was in it.
+    assert facts["evals"] in ({1} if left is not None else {1, 2})
     _assert_enrolled_once(facts)
