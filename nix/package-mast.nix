@@ -18,7 +18,10 @@
   depsHash ? null,
 }:
 let
-  beamPackages = beam.packages.erlang_28.extend (_: previous: { elixir = previous.elixir_1_19; });
+  # A scope since August 2026, whose `extend` is there to throw; before that there was no other.
+  erlang28 = beam.packages.erlang_28;
+  extend = erlang28.overrideScope or erlang28.extend;
+  beamPackages = extend (_: previous: { elixir = previous.elixir_1_19; });
 
   mixExs = builtins.readFile (src + "/mix.exs");
   versionOfSource = builtins.match ".*[[:space:]]version: \"([^\"]+)\".*" mixExs;

@@ -27,3 +27,7 @@ def nix(request: pytest.FixtureRequest) -> Nix:
 def configurations(nix: Nix) -> Any:
     """Evaluate the module with each of configurations.nix."""
     return nix("harness.configurations")
+
+
+#: The kinds of beamPackages that nixpkgs has had; harness/pkgs.nix says which is which.
+BEAM_KINDS = ["scope", "strict-scope", "set"]

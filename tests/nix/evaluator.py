@@ -20,14 +20,14 @@ class EvaluationError(Exception):
 
 
 @cache
-def evaluate(expression: str, lib: str = "", *, may_copy: bool = True) -> Any:
+def evaluate(expression: str, lib: str = "", beam: str = "scope", *, may_copy: bool = True) -> Any:
     """Return the value of `expression`, in which `harness` stands for harness/default.nix.
 
     Nothing is built and nothing is fetched: the store is a dummy, and paths that are
     interpolated get their name there without being copied. Without `may_copy` they are copied,
     which the dummy refuses: such an evaluation proves that nothing reaches the store.
     """
-    argument = f'{{ libPath = "{lib}"; }}'
+    argument = f'{{ libPath = "{lib}"; beamKind = "{beam}"; }}'
     done = subprocess.run(
         [
             "nix-instantiate", "--eval", "--strict", "--json",
@@ -49,23 +49,24 @@ def literal(text: str) -> str:
 
 
 class Nix:
-    """The evaluator with one of the libs, the stand-in by default."""
+    """The evaluator with one of the libs, the stand-in by default, and one kind of beamPackages."""
 
-    def __init__(self, lib: str = "") -> None:
+    def __init__(self, lib: str = "", beam: str = "scope") -> None:
         self.lib = lib
+        self.beam = beam
 
     def __call__(self, expression: str) -> Any:
         """Return the value of `expression`."""
-        return evaluate(expression, self.lib)
+        return evaluate(expression, self.lib, self.beam)
 
     def without_copying(self, expression: str) -> Any:
         """Return the value of `expression`; fails if a path is copied to the store for it."""
-        return evaluate(expression, self.lib, may_copy=False)
+        return evaluate(expression, self.lib, self.beam, may_copy=False)
 
     def refusal(self, expression: str) -> str:
         """Return what Nix prints when it refuses `expression`, which it has to."""
         with pytest.raises(EvaluationError) as refused:
-            evaluate(expression, self.lib)
+            evaluate(expression, self.lib, self.beam)
         return str(refused.value)
 
     def module(self, settings: str) -> Any:

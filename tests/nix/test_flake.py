@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from nix.evaluator import ROOT
-
-if TYPE_CHECKING:
-    from nix.evaluator import Nix
+from nix.conftest import BEAM_KINDS
+from nix.evaluator import ROOT, Nix
 
 LINUX = ["aarch64-linux", "x86_64-linux"]
 DARWIN = ["aarch64-darwin", "x86_64-darwin"]
@@ -44,6 +40,34 @@ def test_apps(nix: Nix) -> None:
         assert {app["type"] for app in apps.values()} == {"app"}
         assert apps["mast"]["program"].endswith("-mast-launch/bin/mast-launch")
         assert apps["mast-agent"]["program"].endswith("/bin/mast-agent")
+
+
+def test_kinds_of_beam_packages(nix: Nix) -> None:
+    """Packages, apps, checks and the module's default package do not depend on their kind."""
+    everything = f"""
+        let
+          inherit (harness) flake lib;
+          drvPaths = lib.mapAttrs (_: lib.mapAttrs (_: each: each.drvPath));
+          system = lib.evalModules {{
+            modules = [
+              {ROOT}/tests/nix/harness/nixos.nix
+              flake.nixosModules.default
+            ];
+            specialArgs.pkgs = removeAttrs harness.pkgs [ "mast" "mast-agent" ];
+          }};
+        in
+        {{
+          packages = drvPaths flake.packages;
+          checks = drvPaths flake.checks;
+          inherit (flake) apps;
+          shells = drvPaths flake.devShells;
+          module = system.config.services.mast.package.drvPath;
+          overlay = (flake.overlays.default harness.pkgs {{ }}).mast.drvPath;
+        }}
+    """
+    made = [Nix(nix.lib, kind)(everything) for kind in BEAM_KINDS]
+    assert made[0] == made[1] == made[2]
+    assert made[0]["module"] == made[0]["overlay"] == made[0]["packages"]["x86_64-linux"]["mast"]
 
 
 def test_module_needs_no_overlay(nix: Nix) -> None:

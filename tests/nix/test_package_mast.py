@@ -8,12 +8,11 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from nix.evaluator import ROOT
+from nix.conftest import BEAM_KINDS
+from nix.evaluator import ROOT, Nix
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from nix.evaluator import Nix
 
 SOURCE = ROOT / "tests/nix/mast"
 # Where a phase names a file of nix/, the evaluation has made a store path of it.
@@ -74,6 +73,30 @@ def test_the_classic_way_stays(nix: Nix) -> None:
         "name": "mast-mix-deps-0.5.0-fetched",
         "hash": "sha256-x",
         "elixir": "elixir-1.19",
+    }
+
+
+def test_kinds_of_beam_packages(nix: Nix) -> None:
+    """The derivation is the same with a scope whose `extend` throws, and with an older set."""
+    both = f"""
+        let classic = {package('depsHash = "sha256-x";')}; in
+        {{ mast = {package()}.drvPath; classic = classic.drvPath; }}
+    """
+    made = [Nix(nix.lib, kind)(both) for kind in BEAM_KINDS]
+    assert made[0] == made[1] == made[2]
+    assert made[0]["mast"] != made[0]["classic"]
+
+
+def test_the_stand_ins_are_as_nixpkgs_sets(nix: Nix) -> None:
+    """A scope's `extend` throws, in nixpkgs' words, and an old set has no overrideScope."""
+    packages = "harness.pkgs.beam.packages.erlang_28"
+    said = nix.refusal(f"({packages}.extend (_: _: {{ }})).elixir.name")
+    assert "has been replaced by 'beamPackages.overrideScope'" in said
+    present = f"[ ({packages} ? extend) ({packages} ? overrideScope) ]"
+    assert {kind: Nix(nix.lib, kind)(present) for kind in BEAM_KINDS} == {
+        "scope": [True, True],
+        "strict-scope": [False, True],
+        "set": [True, False],
     }
 
 

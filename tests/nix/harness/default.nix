@@ -1,12 +1,14 @@
 # The door through which the tests evaluate: a function per subject, all of them taking the lib to
-# evaluate with ("" for the stand-in) and returning what can be printed as JSON.
+# evaluate with ("" for the stand-in) and the kind of beamPackages (see pkgs.nix), and returning
+# what can be printed as JSON.
 {
   libPath ? "",
+  beamKind ? "scope",
 }:
 let
   lib = if libPath == "" then import ../lib else import libPath;
   root = ../../..;
-  pkgs = import ./pkgs.nix { inherit lib; };
+  pkgs = import ./pkgs.nix { inherit beamKind lib; };
 
   launcher = mast: pkgs.callPackage (root + "/nix/launcher.nix") { inherit mast; };
 
@@ -87,7 +89,7 @@ in
             map
               (system: {
                 name = system;
-                value = import ./pkgs.nix { inherit lib system; };
+                value = import ./pkgs.nix { inherit beamKind lib system; };
               })
               [
                 "x86_64-linux"

@@ -3,6 +3,8 @@
 {
   lib,
   system ? "x86_64-linux",
+  # The kind of set that the packages of Erlang are, of beamKinds below.
+  beamKind ? "scope",
 }:
 let
   # Nix's alphabet has no e, and lib recognizes store paths by it.
@@ -62,26 +64,62 @@ let
 
   named = suffix: args: derivation "${args.pname}-${args.version}${suffix}" args;
 
-  beamPackages = {
+  # Two derivations are the same if all that they were asked for is.
+  beamBuild =
+    self: suffix: args:
+    let
+      asked = builtins.toJSON (
+        removeAttrs args [
+          "meta"
+          "passthru"
+        ]
+        // {
+          inherit (self) elixir erlang;
+          src = toString args.src;
+        }
+      );
+      name = "${args.pname}-${args.version}${suffix}";
+    in
+    seeded asked name (args // { beamPackages = self; });
+
+  beamPackagesOf = self: {
     erlang = tool "erlang-28";
     elixir = tool "elixir-1.18";
     elixir_1_19 = tool "elixir-1.19";
-    fetchMixDeps = named "-fetched";
+    fetchMixDeps = beamBuild self "-fetched";
     fetchHex = args: derivation "${args.pkg}-${args.version}" args;
-    mixRelease = args: named "" (args // { inherit beamPackages; });
-    extend =
-      overlay:
-      let
-        final =
-          beamPackages
-          // {
-            mixRelease = args: named "" (args // { beamPackages = final; });
-            fetchMixDeps = args: named "-fetched" (args // { beamPackages = final; });
-          }
-          // overlay final beamPackages;
-      in
-      final;
+    mixRelease = beamBuild self "";
   };
+
+  # How an overlay is put over the set, for each kind that nixpkgs has had.
+  beamKinds = {
+    # Since August 2026 (nixpkgs' pull requests 554005 and 556282).
+    scope = change: {
+      overrideScope = change;
+      extend = throw "'beamPackages.extend' has been replaced by 'beamPackages.overrideScope'";
+    };
+    # The same with allowAliases = false.
+    strict-scope = change: { overrideScope = change; };
+    # Before.
+    set = change: { extend = change; };
+  };
+
+  beamPackages =
+    let
+      make =
+        f:
+        let
+          self = f self // beamKinds.${beamKind} (overlay: make (over overlay f));
+        in
+        self;
+      over =
+        overlay: f: self:
+        let
+          previous = f self;
+        in
+        previous // overlay self previous;
+    in
+    make beamPackagesOf;
 
   pythonPackages =
     lib.listToAttrs (
