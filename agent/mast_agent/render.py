@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from mast_agent.units import Unit
 
 JSON_VERSION = 1
+_UNIT_KEYS = frozenset(
+    {
+        "name", "load_state", "active_state", "sub_state", "result", "exit_status", "has_run",
+        "restarts", "status_text", "wanted_by", "invocation",
+    }
+)  # fmt: skip
 
 
 def document(status: Status) -> dict[str, Any]:
@@ -48,6 +54,7 @@ def document(status: Status) -> dict[str, Any]:
             "has_bootstrap": status.release.has_bootstrap if status.release else None,
             "error": _failure(status.release_failure),
         },
+        "concerns": [_failure(concern) for concern in facts.concerns],
         "units": {
             "mast-agent.service": _unit(facts.agent_unit),
             "mast.service": _unit(status.mast_unit),
@@ -96,7 +103,10 @@ def _failure(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def _unit(unit: Unit | None) -> dict[str, Any] | None:
-    return {**asdict(unit), "wanted_by": list(unit.wanted_by)} if unit else None
+    if unit is None:
+        return None
+    shown = {key: value for key, value in asdict(unit).items() if key in _UNIT_KEYS}
+    return {**shown, "wanted_by": list(unit.wanted_by)}
 
 
 def text(status: Status) -> str:

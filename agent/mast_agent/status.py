@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mast_agent import access, causes, ecto_url, host, published, record, release, storage, units
 from mast_agent.deadline import Deadline
 from mast_agent.failure import Failure
-from mast_agent.verdict import Facts, State, Verdict, judge, with_access
+from mast_agent.verdict import Facts, State, Verdict, judge, with_concerns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +82,9 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
     seen = _access(config, recorded, last, access_unit)
+    concerns: list[Failure] = []
+    if wanted and seen.failure is not None:
+        concerns.append(_keeps_out(seen.failure))
     facts = Facts(
         published=last,
         published_readable=last_readable,
@@ -91,9 +94,10 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
         looked=snapshot is not None,
         server=server,
         failure=failure,
+        concerns=tuple(concerns),
     )
     return Status(
-        verdict=with_access(judge(facts), seen.failure if wanted else None),
+        verdict=with_concerns(judge(facts), facts.concerns),
         facts=facts,
         settings_failure=settings_failure,
         release=found_release,
@@ -120,6 +124,10 @@ def _access(
         return seen
     why = Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
     return replace(seen, problems=(why, *seen.problems))
+
+
+def _keeps_out(failure: Failure) -> Failure:
+    return Failure(failure.cause, f"Mast cannot log in: {failure.message}", remedy=failure.remedy)
 
 
 def _release(config: Settings) -> tuple[Release | None, Failure | None]:

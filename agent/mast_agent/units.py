@@ -42,8 +42,11 @@ SETUP_FAILURES = {
 class Unit:
     """A unit's state, as org.freedesktop.systemd1(5) names it.
 
-    `result`, `exit_status`, `restarts` and `status_text` are those of services. `wanted_by` are
-    the units whose start brings this one.
+    `result`, `exit_status`, `restarts`, `status_text`, `main_pid`, `user` and `dynamic_user` are
+    those of services. `wanted_by` are the units whose start brings this one. `invocation` is the
+    present or last one's id, 32 hex digits, "" where it has not been started since the boot;
+    `job` says that one is queued or at work on it; `changed_at` is when `active_state` or
+    `sub_state` last changed, in seconds of the wall clock, 0 for never.
     """
 
     name: str
@@ -56,6 +59,12 @@ class Unit:
     restarts: int
     status_text: str
     wanted_by: tuple[str, ...] = ()
+    invocation: str = ""
+    job: bool = False
+    changed_at: float = 0.0
+    main_pid: int = 0
+    user: str = ""
+    dynamic_user: bool = False
 
 
 def ask(*names: str) -> dict[str, Unit]:
@@ -112,4 +121,10 @@ def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
             restarts=properties.get("NRestarts", 0),
             status_text=properties.get("StatusText", ""),
             wanted_by=tuple(properties.get("WantedBy", ())),
+            invocation=bytes(properties.get("InvocationID", ())).hex(),
+            job=properties["Job"][0] != 0,
+            changed_at=properties["StateChangeTimestamp"] / 1e6,
+            main_pid=properties.get("MainPID", 0),
+            user=properties.get("User", ""),
+            dynamic_user=properties.get("DynamicUser", False),
         )

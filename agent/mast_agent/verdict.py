@@ -10,10 +10,12 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent.failure import FINAL_CODES, Code, Failure
+from mast_agent.failure import FINAL_CODES, Code, Failure, Phase
 from mast_agent.units import SETUP_FAILURES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mast_agent.published import Published
     from mast_agent.record import Record
     from mast_agent.snapshot import Server
@@ -39,7 +41,8 @@ class Facts:
     """What could be learned. None means absent; the `…_readable` say whether one could look.
 
     `looked` is True when the database was asked and answered in full: then `server` is this
-    host's row, or None because there is none.
+    host's row, or None because there is none. `concerns` are what an operator has to be told
+    whatever the verdict is, the most important one first.
     """
 
     published: Published | None
@@ -50,6 +53,7 @@ class Facts:
     looked: bool
     server: Server | None
     failure: Failure | None
+    concerns: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +87,21 @@ def judge(facts: Facts) -> Verdict:
     return _setup_failure(facts) or _by_last_run(facts) or _by_unit(facts) or _by_record(facts)
 
 
-def with_access(verdict: Verdict, failure: Failure | None) -> Verdict:
-    """Return the verdict with what keeps Mast from logging in, which changes no code."""
-    if failure is None or verdict.state is not State.ENROLLED:
+def with_concerns(verdict: Verdict, concerns: Sequence[Failure]) -> Verdict:
+    """Return the verdict with what else there is to say on the first line; no code changes.
+
+    What asks for something to be done already keeps its own remedy. How Mast logs in is no matter
+    before the enrollment.
+    """
+    enrolled = verdict.state is State.ENROLLED
+    said = [each for each in concerns if enrolled or each.phase is not Phase.ACCESS]
+    if not said:
         return verdict
     return replace(
         verdict,
-        summary=f"{verdict.summary}; but Mast cannot log in: {failure.message}",
-        remedy=failure.remedy,
+        summary=f"{verdict.summary}; {'but' if enrolled else 'and'} "
+        + "; ".join(each.message for each in said),
+        remedy=verdict.remedy or said[0].remedy,
     )
 
 

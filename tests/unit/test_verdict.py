@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mast_agent import causes
 from mast_agent.failure import Failure
 from mast_agent.units import SETUP_FAILURES
-from mast_agent.verdict import Facts, State, judge, with_access
+from mast_agent.verdict import Facts, State, judge, with_concerns
 from unit import builders
 from unit.builders import error, published, record, server, unit
 
@@ -281,18 +281,26 @@ def test_the_database_is_believed(
         assert verdict.state is not State.UNKNOWN
 
 
-def test_access_is_said_and_changes_no_code() -> None:
-    """What keeps Mast out stands in the first line of an enrolled host, whose code stays 0."""
-    failure = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
+_SILENT = Failure(causes.SSHD_SILENT, "Mast cannot log in: nothing listens at 127.0.0.1:22")
+_UNIT_FAILED = Failure(causes.ACCESS_UNIT_FAILED, "mast-agent-access.service: two keys")
+
+
+def test_concerns_are_said_and_change_no_code() -> None:
+    """All that goes with an enrollment stands in the first line, whose code stays 0."""
     enrolled = judge(facts(looked=True, server=server()))
-    changed = with_access(enrolled, failure)
+    changed = with_concerns(enrolled, (_SILENT, _UNIT_FAILED))
     assert changed.state is State.ENROLLED
-    assert changed.summary.endswith("but Mast cannot log in: nothing listens at 127.0.0.1:22")
+    assert changed.summary.endswith(f"; but {_SILENT.message}; {_UNIT_FAILED.message}")
     assert changed.remedy == causes.SSHD_SILENT.remedy
-    assert with_access(enrolled, None) == enrolled
+    assert with_concerns(enrolled, ()) == enrolled
 
 
-def test_access_is_no_matter_before_the_enrollment() -> None:
-    """A host that is not enrolled has something else to be told first."""
+def test_concerns_leave_the_verdict_s_remedy() -> None:
+    """A host that is not enrolled keeps its own remedy, and is not told of logging in."""
     pending = judge(facts(looked=True))
-    assert with_access(pending, Failure(causes.SSHD_SILENT, "nothing listens")) == pending
+    ahead = Failure(causes.SCHEMA_AHEAD, "something else")
+    changed = with_concerns(pending, (_SILENT, ahead))
+    assert changed.state is State.PENDING
+    assert changed.summary == f"{pending.summary}; and something else"
+    assert changed.remedy == pending.remedy
+    assert with_concerns(pending, (_SILENT,)) == pending
