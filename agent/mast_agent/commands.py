@@ -40,8 +40,8 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
 
     config, failure = _load(options, environ)
     redactor = _redactor(config)
-    journal.configure(redactor, environ)
-    reporter = Reporter(config.runtime_directory, redactor)
+    journal.configure(environ)
+    reporter = Reporter(config.runtime_directory)
     reporter.login(access_.variables(config.mast))
     deadline = Deadline(config.timeout)
     began = time.monotonic()
@@ -69,7 +69,7 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     if not journal.to_journal(environ):
         # The enrollment stands, whether or not there is anybody to read of it.
         with contextlib.suppress(OSError):
-            _print(escape(redactor.text(f"enrolled: server {server.name!r} ({server.id})")))
+            _print(escape(f"enrolled: server {server.name!r} ({server.id})"))
     return Code.OK
 
 
@@ -84,8 +84,7 @@ def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait:
     else:
         found = status_.collect(config, failure, Deadline(min(config.timeout, STATUS_SECONDS)))
     text = json.dumps(render.document(found), indent=2) if as_json else render.text(found)
-    redactor = _redactor(config)
-    _print("\n".join(redactor.text(line) for line in text.split("\n")))
+    _print(text)
     return found.verdict.state.code
 
 
@@ -94,22 +93,21 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
     from mast_agent import preflight  # noqa: PLC0415 - costly
 
     config, failure = _load(options, environ)
-    redactor = _redactor(config)
     timed = options.timeout or environ.get("MAST_AGENT_TIMEOUT")
     deadline = Deadline(config.timeout if timed else CHECK_SECONDS)
     try:
         if failure is not None:
             raise failure
         for line in preflight.run(config, deadline):
-            _print(escape(redactor.text(line)))
+            _print(escape(line))
     except Failure as error:
-        _complain(error, redactor)
+        _complain(error)
         return error.code
     except BrokenPipeError:
         # Whoever read the output has enough of it: that is no bug, and `cli` knows what it is.
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        _complain(_bug(error, redactor), redactor)
+        _complain(_bug(error, _redactor(config)))
         return Code.BUG
     return Code.OK
 
@@ -122,7 +120,7 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
         for line in forget.run(*settings.directories(options, environ)):
             _print(escape(line))
     except Failure as error:
-        _complain(error, Redactor(()))
+        _complain(error)
         return error.code
     return Code.OK
 
@@ -135,8 +133,8 @@ def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int
 
     config, failure = _load(options, environ)
     redactor = _redactor(config)
-    journal.configure(redactor, environ)
-    reporter = Reporter(None, redactor)
+    journal.configure(environ)
+    reporter = Reporter(None)
     began = time.monotonic()
     try:
         if revoke:
@@ -165,23 +163,22 @@ def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failu
 
 
 def _redactor(config: Settings) -> Redactor:
-    public: list[str] = []
-    with contextlib.suppress(Failure):
-        target = ecto_url.parse(config.mast)
-        public = [target.user, target.database, target.host or ""]
-    return Redactor(secrets_of(config.mast, public))
+    try:
+        return ecto_url.parse(config.mast).redactor
+    except Failure:
+        return Redactor(secrets_of(config.mast))
 
 
 def _bug(error: Exception, redactor: Redactor) -> Failure:
     """Return a failure that says where it happened, without any value of a variable."""
     frames = traceback.extract_tb(error.__traceback__)
     where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-4:])
-    text = redactor.text(str(error))[:200]
+    text = redactor.quote(str(error))
     return Failure(causes.BUG, f"{type(error).__name__}: {text} (in {where})")
 
 
-def _complain(failure: Failure, redactor: Redactor) -> None:
-    text = escape(redactor.text(str(failure)))
+def _complain(failure: Failure) -> None:
+    text = escape(str(failure))
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.write(f"mast-agent: {text} [{failure.cause.slug}, exit {failure.code:d}]\n")

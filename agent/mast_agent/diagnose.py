@@ -119,7 +119,7 @@ def connection_failure(report: str, target: Target) -> Failure:
             return _failure(cause, message, target)
     return Failure(
         causes.CONNECTION_LOST,
-        f"the connection to {target.place} failed: {_first_line(report)}",
+        f"the connection to {target.place} failed: {target.redactor.quote(_first_line(report))}",
     )
 
 
@@ -185,4 +185,4 @@ def _failure(cause: Cause, message: str, target: Target) -> Failure:
 
 
 def _first_line(report: str) -> str:
-    return report.strip().partition("\n")[0][:200]
+    return report.strip().partition("\n")[0]

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from mast_agent import causes
 from mast_agent.failure import Failure
+from mast_agent.redact import Redactor, secrets_of
 from mast_agent.target import Target
 
 if TYPE_CHECKING:
@@ -113,16 +114,18 @@ class _Reader:
                 self._refuse("has ssl=true for a socket: PostgreSQL has no TLS there")
         else:
             self._check_host(ipv6=ipv6)
+        database = self._database()
         return Target(
             host=None if socket_directory is not None else self._host,
             socket_directory=socket_directory,
             port=port,
-            database=self._database(),
+            database=database,
             user=user,
             password=password,
             tls=tls,
             root_certificate=self._root_certificate() if tls else None,
             ipv6=ipv6,
+            redactor=Redactor(secrets_of(self._mast, (user, database, self._host))),
         )
 
     def _parse_query(self) -> dict[str, str]:

@@ -7,19 +7,17 @@ says when it fails into a cause.
 
 from __future__ import annotations
 
-import collections
-import json
 import os
 import re
 import secrets
 import signal
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mast_agent import causes, process
 from mast_agent.failure import Failure
-from mast_agent.redact import escape
+from mast_agent.output import Output
+from mast_agent.redact import QUOTED_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,10 +35,6 @@ MIN_EVAL_SECONDS = 1.0
 KILL_AFTER_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
 
-_FIRST_LINES = 200
-_LAST_LINES = 50
-_QUOTED_CHARACTERS = 240
-_CONTRACT_VERSION = 1
 _SIGNALLED = 128
 _NOT_FOUND = (126, 127)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -48,10 +42,9 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is kept of Mast.Bootstrap's last line: the id of the row, a claim and not a fact.
+    """What an eval that ended with 0 reported: an `output.Claim`, and no fact.
 
-    `server_id` and `public_key` are None where it said nothing of them; the key is as it was
-    said, and not checked. `seconds` is how long the eval took.
+    `seconds` is how long the eval took.
     """
 
     server_id: str | None = None
@@ -98,50 +91,6 @@ def environment(release: Release, mast: Mapping[str, str], directory: Path) -> d
     }
 
 
-class _Output:
-    """Collects what the child prints: logged at once, within bounds, and quoted later."""
-
-    def __init__(self, redactor: Redactor, log: Callable[[str, str], None]) -> None:
-        self._redactor = redactor
-        self._log = log
-        self._lines = 0
-        self._tail: collections.deque[tuple[str, str]] = collections.deque(maxlen=_LAST_LINES)
-        self.stderr: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
-        self.stdout_errors: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
-        self.last_stdout = b""
-        self.terminating = ""
-
-    def take(self, line: process.Line) -> None:
-        raw = line.content.decode("utf-8", "backslashreplace")
-        # Escaped first: a secret could otherwise hide behind a control character.
-        text = self._redactor.text(escape(self._redactor.text(raw.rstrip("\r"))), cut=line.cut)
-        if not text.strip():
-            return
-        if line.stream == "stdout":
-            self.last_stdout = b"" if line.cut else line.content
-            if text.startswith('{"init terminating in'):
-                self.terminating = text
-            if (error := _logged_error(text)) is not None:
-                self.stdout_errors.append(error)
-        else:
-            self.stderr.append(text)
-        self._lines += 1
-        if self._lines <= _FIRST_LINES:
-            self._log(line.stream, text)
-        else:
-            self._tail.append((line.stream, text))
-
-    def close(self, dropped: int) -> None:
-        """Log the end of a long output, and what was left out."""
-        omitted = max(0, self._lines - _FIRST_LINES - len(self._tail))
-        if omitted:
-            self._log("stdout", f"({omitted} lines dropped)")
-        for stream, text in self._tail:
-            self._log(stream, text)
-        if dropped:
-            self._log("stdout", f"({dropped} bytes dropped from lines that were too long)")
-
-
 async def self_enroll(
     release: Release,
     mast: Mapping[str, str],
@@ -157,7 +106,7 @@ async def self_enroll(
     cannot be started (78), has no Mast.Bootstrap (70), is not allowed to run by the sandbox (70),
     misses a variable (78), or the eval failed, hung or was killed (75).
     """
-    output = _Output(redactor, log)
+    output = Output(redactor, log)
     try:
         end = await process.run(
             [str(release.executable), "eval", EXPRESSION],
@@ -178,10 +127,14 @@ async def self_enroll(
         )
     if end.code != 0:
         raise _failure(end.code, output)
-    return _contract(output.last_stdout, end.seconds)
+    return Report(
+        server_id=output.claim.server_id,
+        public_key=output.claim.public_key,
+        seconds=end.seconds,
+    )
 
 
-def _failure(code: int, output: _Output) -> Failure:
+def _failure(code: int, output: Output) -> Failure:
     number = -code if code < 0 else code - _SIGNALLED if code > _SIGNALLED else 0
     if number == signal.SIGSYS:
         return Failure(causes.EVAL_DENIED, "the sandbox killed the eval for a system call")
@@ -190,7 +143,8 @@ def _failure(code: int, output: _Output) -> Failure:
     said = _most_telling(output)
     if code in _NOT_FOUND:
         return Failure(causes.EVAL_UNSTARTABLE, f"the eval ended with {code}: {said}")
-    everything = "\n".join(output.stderr)
+    # As it came: what is masked in it may be a word that tells the cause.
+    everything = "\n".join(line.raw for line in output.stderr)
     if re.search(r"function Mast\.Bootstrap\.self_enroll!/0 is undefined", everything):
         return Failure(
             causes.BOOTSTRAP_MISSING, "this release of Mast has no Mast.Bootstrap.self_enroll!/0"
@@ -198,7 +152,8 @@ def _failure(code: int, output: _Output) -> Failure:
     # A BEAM that ends while it boots may end before the exception has reached stderr.
     told = f"{everything}\n{output.terminating}"
     if missing := re.search(r"environment variable (\w+) is missing", told):
-        return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {missing[1]}")
+        name = output.redactor.quote(missing[1])
+        return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}")
     if re.search(r"Operation not permitted|\beperm\b", everything):
         return Failure(causes.EVAL_DENIED, f"the sandbox denies the eval something: {said}")
     return Failure(causes.EVAL_FAILED, f"the eval ended with {code}: {said}")
@@ -211,46 +166,12 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _most_telling(output: _Output) -> str:
+def _most_telling(output: Output) -> str:
     """Return the exception that ended it, and the error that was logged before it."""
-    exception = next((line for line in output.stderr if line.startswith("** (")), None)
-    said = exception or (output.stderr[-1] if output.stderr else "it printed nothing on stderr")
-    said = said[:_QUOTED_CHARACTERS]
+    exception = next((line for line in output.stderr if line.raw.startswith("** (")), None)
+    last = output.stderr[-1] if output.stderr else None
+    telling = exception or last
+    said = telling.shown[:QUOTED_CHARACTERS] if telling else "it printed nothing on stderr"
     if output.stdout_errors:
-        said += f"; before that: {output.stdout_errors[-1][:_QUOTED_CHARACTERS]}"
+        said += f"; before that: {output.stdout_errors[-1].shown}"
     return said
-
-
-def _logged_error(text: str) -> str | None:
-    """Return the message of a JSON log line of level error: Mast logs so on stdout."""
-    document = _json_object(text)
-    level = str(document.get("severity") or document.get("level") or "").lower()
-    if level not in ("error", "critical", "alert", "emergency"):
-        return None
-    message = document.get("message") or document.get("msg")
-    return escape(message) if isinstance(message, str) else None
-
-
-def _contract(last_line: bytes, seconds: float) -> Report:
-    document = _json_object(last_line.decode("utf-8", "replace"))
-    server = document.get("server")
-    if document.get("mast_bootstrap") != _CONTRACT_VERSION or not isinstance(server, dict):
-        return Report(seconds=seconds)
-    try:
-        server_id: str | None = str(uuid.UUID(str(server.get("id"))))
-    except ValueError:
-        server_id = None
-    key = document.get("public_key")
-    return Report(
-        server_id=server_id, public_key=key if isinstance(key, str) else None, seconds=seconds
-    )
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    if not text.lstrip().startswith("{"):
-        return {}
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -1,7 +1,8 @@
 """Where log lines go: the journal's native protocol, or readable lines on stderr.
 
-structlog carries the events; the processors here mask and escape every text, and the sinks
-render. Logging never ends the agent: what cannot be written is lost.
+structlog carries the events; the processors here escape every text, and the sinks render. What
+is foreign in a text was masked where it came in (`redact`). Logging never ends the agent: what
+cannot be written is lost.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from mast_agent.events import Event
-    from mast_agent.redact import Redactor
 
 IDENTIFIER = "mast-agent"
 
@@ -78,20 +78,15 @@ class TerminalSink:
                 sys.stderr.flush()
 
 
-class _Scrub:
-    """Masks and escapes every text of an event."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-
-    def __call__(
-        self, logger: object, method: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
-        del logger, method
-        for key, value in event.items():
-            if isinstance(value, str):
-                event[key] = escape(self._redactor.text(value))
-        return event
+def _escape(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Escape every text of an event."""
+    del logger, method
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = escape(value)
+    return event
 
 
 def _render(
@@ -102,11 +97,11 @@ def _render(
     return (message,), dict(event)
 
 
-def configure(redactor: Redactor, environ: Mapping[str, str]) -> None:
+def configure(environ: Mapping[str, str]) -> None:
     """Set structlog up for this process."""
     sink = JournalSink() if to_journal(environ) else TerminalSink()
     structlog.configure(
-        processors=[_Scrub(redactor), _render],
+        processors=[_escape, _render],
         wrapper_class=structlog.BoundLogger,
         logger_factory=lambda *_: sink,
         cache_logger_on_first_use=False,

@@ -1,30 +1,59 @@
-"""Takes secrets and control characters out of text that is about to be shown.
+"""Takes secrets out of foreign text, and control characters out of all that is shown.
 
-Everything that leaves the agent as text passes here: the child's output, the server's messages,
-the agent's own. A `Redactor` knows the secrets of one invocation; `escape` knows none.
+Foreign is what others have written and the agent quotes: the output of a child, what libpq, a
+server or a pooler says, the text of an exception that is a bug. Each passes a `Redactor` once,
+where it comes in. Nothing else is ever masked: not the agent's own words, numbers and remedies,
+in which a mask would tell a password that is a word; not names (of roles, databases, hosts,
+servers, files, variables), which are no secrets. Decisions are taken on the text before it is
+masked. `escape` is for everything, where it leaves.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MASK = "[redacted]"
+QUOTED_CHARACTERS = 240
+"""How much of foreign text a message repeats."""
 
+# The same as in nix/secret-variables.nix, so that Nix's module and the agent agree.
 _SECRET_NAME = re.compile(
-    r"SECRET|PASSW|TOKEN|KEY|COOKIE|CREDENTIAL|PRIVATE|SALT|DSN|DATABASE_URL", re.IGNORECASE
+    r"(.*(SECRET|PASSW|PASSPHRASE|PASSCODE|COOKIE|CREDENTIAL|PRIVATE|WEBHOOK|BEARER).*"
+    r"|(.*_)?[A-Z0-9]*(PASS|PWD|TOKEN|KEY|SALT|DSN|JWT|CREDS)S?[0-9]*(_.*)?"
+    r"|(.*_)?(PW|AUTH|AUTHORIZATION)[0-9]*"
+    r"|DATABASE_URL)"
 )
+# Whose value is a secret whatever it looks like; TOKEN_REQUIRED=true is a switch.
+_SURE = re.compile(r".*(SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|PW|TOKEN|KEY|COOKIE)[0-9]*")
 _SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off", "0", "1"})
 _USERINFO = re.compile(r"(?<=://)[^\s/@]*@")
-_SHORT = 4
-"""Secrets of fewer characters are masked only where they stand alone: masking every "a" would
-leave nothing to read, and would itself tell the secret."""
+_USERINFO_BEGUN = re.compile(r"(?<=://)[^\s/@]+\Z")
+
+# A secret that could be a word or a number counts only where it stands alone: masked inside
+# "postgresql" it would be told by what is left. What is long or mixed is masked everywhere.
+_WORD_CHARACTERS = 16
+_MIXED_CHARACTERS = 8
+_SHORT_CHARACTERS = 4
+_ALONE_BEFORE = (
+    # Nothing of a word, but perhaps the end of an escape that a program or `escape` has written.
+    r"(?:(?<![^\W_])|(?<=\\[abefnrstv0])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})"
+    r"|(?<=%[0-9a-fA-F]{2})|(?<=[0-9]m))"
+)
+_ALONE_AFTER = r"(?![^\W_])"
+_BOUNDARY = re.compile(_ALONE_BEFORE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a variable of this name has a secret for its value, as far as a name tells."""
+    return _SECRET_NAME.fullmatch(name.upper()) is not None
 
 
 def secrets_of(mast: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:
@@ -33,22 +62,33 @@ def secrets_of(mast: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:
     `public` are words that are shown anyway, such as the role's name: a password that equals
     one of them is not masked, for every mention of the role would be, and would tell it.
     """
-    secrets = {value for name, value in mast.items() if _SECRET_NAME.search(name)}
-    for value in mast.values():
-        match = re.match(r"[^/?#]*://([^/?#]*)@", value)
-        if match:
-            secrets.add(value)
-            secrets |= {part for part in (match[1], match[1].partition(":")[2]) if part}
+    secrets = {
+        value
+        for name, value in mast.items()
+        if is_secret_name(name) and (value not in _SWITCHES or _SURE.fullmatch(name.upper()))
+    }
+    for name, value in mast.items():
+        if match := re.match(r"[^/?#]*://([^/?#]*)@", value):
+            secrets |= {value, match[1], match[1].partition(":")[2]}
+        if name == "DATABASE_URL":
+            secrets |= _unencoded(value)
         secrets |= set(re.findall(r"[?&](?:password|passwd|pass)=([^&#]+)", value))
-    shown = _SWITCHES.union(public)
+    shown = frozenset(public)
     return {secret for secret in secrets if secret.strip() and unquote(secret) not in shown}
+
+
+def _unencoded(url: str) -> set[str]:
+    """Return what may be the password where it was not encoded, and ended the authority early."""
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    return {password, *re.split(r"[/?#@]", password)}
 
 
 def _spellings(secret: str) -> set[str]:
     """Return how a program may print `secret`: decoded, encoded, inside JSON or Elixir quotes."""
     # The environment may hold bytes that are not UTF-8: os.environ has them as surrogates.
     encoded = quote(secret, safe="", errors="surrogateescape")
-    plain = {secret, unquote(secret), encoded, *secret.split("\n")}
+    plain = {secret, unquote(secret), encoded, *secret.split("\n"), *secret.splitlines()}
     inspected = {text.replace("\\", "\\\\").replace('"', '\\"') for text in plain}
     quoted = {
         json.dumps(text, ensure_ascii=ascii_)[1:-1] for text in plain for ascii_ in (False, True)
@@ -56,50 +96,117 @@ def _spellings(secret: str) -> set[str]:
     return plain | inspected | quoted | {escape(text) for text in plain}
 
 
+class _Spelling(NamedTuple):
+    """One way to print one secret. `alone` finds it where it counts only as a whole word."""
+
+    text: str
+    data: bytes
+    alone: re.Pattern[str] | None
+
+
+def _could_be_a_word(text: str) -> bool:
+    if text.isalpha() or text.isdecimal():
+        return len(text) < _WORD_CHARACTERS
+    return len(text) < (_MIXED_CHARACTERS if text.isalnum() else _SHORT_CHARACTERS)
+
+
 class Redactor:
     """Masks a fixed set of secrets in all their spellings."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = {text for secret in secrets for text in _spellings(secret) if text.strip()}
-        # The longest first: a URL before the password in it.
-        self._ordered = sorted(spellings, key=lambda text: (-len(text), text))
-        patterns = [
-            re.escape(text) if len(text) >= _SHORT else rf"(?<!\w){re.escape(text)}(?!\w)"
-            for text in self._ordered
-        ]
-        self._pattern = re.compile("|".join(patterns)) if patterns else None
+        self._secrets = frozenset(secrets)
 
     def __repr__(self) -> str:
         """Without the secrets."""
-        return f"Redactor({len(self._ordered)} spellings)"
+        return f"Redactor({len(self._secrets)} secrets)"
 
-    def text(self, text: str, *, cut: bool = False) -> str:
-        """Return `text` with the secrets masked.
+    @functools.cached_property
+    def _spelled(self) -> tuple[_Spelling, ...]:
+        """Made when there is something to quote: most invocations quote nothing."""
+        texts = {text for secret in self._secrets for text in _spellings(secret) if text.strip()}
+        return tuple(
+            _Spelling(
+                text,
+                _bytes(text),
+                re.compile(rf"{_ALONE_BEFORE}{re.escape(text)}{_ALONE_AFTER}")
+                if _could_be_a_word(text)
+                else None,
+            )
+            for text in sorted(texts)
+        )
+
+    def quote(
+        self, text: str | bytes, *, cut: bool = False, limit: int | None = QUOTED_CHARACTERS
+    ) -> str:
+        """Return foreign text as it may be shown: masked, escaped, at most `limit` characters.
 
         `cut` says that the text was cut off at its end: the beginning of a secret there is
-        masked too.
+        masked too, also where the cut went through a character.
         """
-        if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        if cut:
-            text = self._mask_beginning_at_end(text)
-        return _USERINFO.sub(f"{MASK}@", text)
+        if isinstance(text, bytes):
+            # Bytes that are not UTF-8 become what os.environ makes of them.
+            text = text.decode("utf-8", "surrogateescape")
+        shown = self._mask(escape(self._mask(text, cut=cut)))
+        # Not before: half a secret would be no secret any more.
+        return shown[:limit]
 
-    def _mask_beginning_at_end(self, text: str) -> str:
-        longest = 0
-        for secret in self._ordered:
-            for size in range(min(len(secret) - 1, len(text)), longest, -1):
-                if text.endswith(secret[:size]):
-                    longest = size
-                    break
-        return text[: len(text) - longest] + MASK if longest else text
+    def _mask(self, text: str, *, cut: bool = False) -> str:
+        """Mask the secrets, and whatever may be credentials in a URL."""
+        # What is masked already stays so: a password may be a part of the mask.
+        *parts, last = text.split(MASK)
+        shown = [_USERINFO.sub(f"{MASK}@", self._mask_part(part)) for part in parts]
+        last = _USERINFO.sub(f"{MASK}@", self._mask_part(last, cut=cut))
+        return MASK.join([*shown, _USERINFO_BEGUN.sub(MASK, last) if cut else last])
+
+    def _mask_part(self, text: str, *, cut: bool = False) -> str:
+        spans = set(self._spans(text))
+        if cut and (begun := self._beginning_at_end(text)) is not None:
+            spans.add((begun, len(text)))
+        shown, end = "", 0
+        for start, stop in sorted(spans):
+            # Secrets that overlap are one: nothing of either is left.
+            if start >= end:
+                shown += text[end:start] + MASK
+            end = max(end, stop)
+        return shown + text[end:]
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        for spelling in self._spelled:
+            at = text.find(spelling.text)
+            while at >= 0:
+                if spelling.alone is None or spelling.alone.match(text, at):
+                    yield at, at + len(spelling.text)
+                at = text.find(spelling.text, at + 1)
+
+    def _beginning_at_end(self, text: str) -> int | None:
+        """Return where at the end of `text` a secret begins of which the rest was cut off."""
+        data = _bytes(text)
+        found: list[int] = []
+        for spelling in self._spelled:
+            for size in range(min(len(spelling.data) - 1, len(data)), 0, -1):
+                # By bytes: the cut may have gone through a character.
+                if data.endswith(spelling.data[:size]):
+                    at = len(data[: len(data) - size].decode("utf-8", "surrogateescape"))
+                    if spelling.alone is None or _BOUNDARY.match(text, at):
+                        found.append(at)
+                        break
+        return min(found, default=None)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # A surrogate that stands for no byte: no environment and no output has one.
+        return text.encode("utf-8", "surrogatepass")
 
 
 def escape(text: str) -> str:
     r"""Return `text` on one line, with everything that a terminal would act on made visible.
 
     Control, format (bidi included), surrogate, private-use and unassigned characters and line
-    separators become \xNN, \uNNNN or \UNNNNNNNN, a tab a blank.
+    separators become \xNN, \uNNNN or \UNNNNNNNN, a tab a blank. What Python has of a byte that
+    is not UTF-8 becomes that byte, \xNN.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -112,6 +219,8 @@ def _visible(char: str) -> str:
     if unicodedata.category(char)[0] != "C" and unicodedata.category(char) not in ("Zl", "Zp"):
         return char
     code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - surrogateescape, PEP 383
+        code -= 0xDC00
     if code <= 0xFF:  # noqa: PLR2004 - what \xNN can write
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - as above

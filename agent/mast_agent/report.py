@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mast_agent.migrations import Progress
-    from mast_agent.redact import Redactor
     from mast_agent.snapshot import Server
 
 _NOTIFY_CHARACTERS = 400
@@ -34,10 +33,9 @@ _ORDER = tuple(Phase)
 class Reporter:
     """Follows one `enroll` from phase to phase."""
 
-    def __init__(self, runtime_directory: Path | None, redactor: Redactor) -> None:
+    def __init__(self, runtime_directory: Path | None) -> None:
         """Without a directory nothing is published: only an enrollment has a status of its own."""
         self._directory = runtime_directory
-        self._redactor = redactor
         self._log = structlog.get_logger()
         self._phase = Phase.RELEASE
         self._said: tuple[str, str] = ("", "")
@@ -157,7 +155,7 @@ class Reporter:
         from systemd import daemon  # noqa: PLC0415 - only under systemd
 
         with contextlib.suppress(OSError):
-            daemon.notify(f"STATUS={self._clean(text)[:_NOTIFY_CHARACTERS]}")
+            daemon.notify(f"STATUS={escape(text)[:_NOTIFY_CHARACTERS]}")
 
     def _publish(
         self,
@@ -172,11 +170,11 @@ class Reporter:
         document = Published(
             state=state,
             phase=str(self._phase),
-            message=self._clean(message),
+            message=escape(message),
             since=self._since,
             attempts=self._attempts,
             next_retry_at=next_retry_at,
-            error=self._clean_error(),
+            error=self._error,
             server=server,
             migrations=self._migrations,
             login=self._login,
@@ -193,25 +191,11 @@ class Reporter:
                     f"the status cannot be published in {self._directory}: {error.strerror}",
                 )
 
-    def _clean_error(self) -> Error | None:
-        error = self._error
-        if error is None:
-            return None
-        return Error(
-            cause=error.cause,
-            message=self._clean(error.message),
-            remedy=self._clean(error.remedy),
-            code=error.code,
-        )
-
-    def _clean(self, text: str) -> str:
-        return escape(self._redactor.text(text))
-
 
 def _error(failure: Failure) -> Error:
     return Error(
         cause=failure.cause.slug,
-        message=failure.message,
-        remedy=failure.remedy,
+        message=escape(failure.message),
+        remedy=escape(failure.remedy),
         code=int(failure.code),
     )

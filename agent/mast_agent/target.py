@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from mast_agent.redact import Redactor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +13,8 @@ class Target:
 
     Either `socket_directory` is set, and `port` names the socket file in it, or `host` is.
     `tls` means what Postgrex means by ssl: true, verified against the system's authorities or
-    those in `root_certificate`. `password` is kept out of the repr.
+    those in `root_certificate`. `password` is kept out of the repr. Through `redactor` goes what
+    libpq, a server or a pooler says.
     """
 
     host: str | None
@@ -23,6 +26,7 @@ class Target:
     tls: bool
     root_certificate: str | None
     ipv6: bool
+    redactor: Redactor = field(default_factory=lambda: Redactor(()), compare=False)
 
     def __repr__(self) -> str:
         """Without the password."""

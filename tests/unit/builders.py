@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mast_agent.output import Output
+from mast_agent.process import Line
 from mast_agent.published import Error, Published
 from mast_agent.record import Record
+from mast_agent.redact import Redactor
 from mast_agent.snapshot import Identity, Server
 from mast_agent.target import Target
 from mast_agent.units import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
@@ -109,3 +113,16 @@ def release(root: Path) -> Path:
     (migrations / "later" / "20250601090100_second.exs").touch()
     (application / "ebin").mkdir()
     return executable
+
+
+def output(
+    *lines: tuple[str, bytes],
+    secrets: Iterable[str] = (),
+    logged: list[tuple[str, str]] | None = None,
+) -> Output:
+    """Collect lines, each with its stream; what is logged of them goes into `logged`."""
+    kept = [] if logged is None else logged
+    collected = Output(Redactor(secrets), lambda stream, text: kept.append((stream, text)))
+    for stream, content in lines:
+        collected.take(Line(stream=stream, content=content, cut=False))
+    return collected

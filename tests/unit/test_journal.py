@@ -10,14 +10,11 @@ import pytest
 import structlog
 from mast_agent import journal
 from mast_agent.events import Event
-from mast_agent.redact import MASK, Redactor
 
 from systemd import journal as systemd_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CANARY = "Zq7_Canary"
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +53,7 @@ def test_stderr_is_the_journal() -> None:
 
 def test_fields(sent: list[dict[str, Any]]) -> None:
     """An event reaches the journal with the fields of the interface and nothing else."""
-    journal.configure(Redactor(()), _journal_stream())
+    journal.configure(_journal_stream())
     structlog.get_logger().msg(
         "enrolled",
         kind=Event.ENROLLED,
@@ -84,19 +81,19 @@ def test_fields(sent: list[dict[str, Any]]) -> None:
 
 def test_absent_fields(sent: list[dict[str, Any]]) -> None:
     """A field that an event does not have is not sent, not even empty."""
-    journal.configure(Redactor(()), _journal_stream())
+    journal.configure(_journal_stream())
     structlog.get_logger().msg("output", kind=Event.EVAL_OUTPUT, phase="enroll")
     assert set(sent[0]) == {"", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "MAST_PHASE"}
 
 
-def test_scrubbed_for_the_journal(sent: list[dict[str, Any]]) -> None:
-    """Message and fields are masked and escaped, and a prefix cannot change the priority."""
-    journal.configure(Redactor([CANARY]), _journal_stream())
+def test_escaped_for_the_journal(sent: list[dict[str, Any]]) -> None:
+    """Message and fields are escaped, and a prefix cannot change the priority."""
+    journal.configure(_journal_stream())
     structlog.get_logger().msg(
-        f"<0>{CANARY}\nMESSAGE=forged\x1b", kind=Event.EVAL_OUTPUT, server_id=CANARY
+        "<0>urgent\nMESSAGE=forged\x1b", kind=Event.EVAL_OUTPUT, server_id="an\nid"
     )
-    assert sent[0][""] == f"<0>{MASK}\\x0aMESSAGE=forged\\x1b"
-    assert sent[0]["MAST_SERVER_ID"] == MASK
+    assert sent[0][""] == "<0>urgent\\x0aMESSAGE=forged\\x1b"
+    assert sent[0]["MAST_SERVER_ID"] == "an\\x0aid"
     assert sent[0]["PRIORITY"] == "6"
 
 
@@ -109,7 +106,7 @@ def test_journald_is_gone(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(systemd_journal, "send", refuse)
-    journal.configure(Redactor(()), _journal_stream())
+    journal.configure(_journal_stream())
     structlog.get_logger().msg("hello", kind=Event.STARTED)
     assert capsys.readouterr().err == "mast-agent: hello\n"
 
@@ -124,29 +121,29 @@ def test_journald_is_gone(
 )
 def test_terminal(kind: Event, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Without the journal an event is one readable line on stderr."""
-    journal.configure(Redactor(()), {})
+    journal.configure({})
     structlog.get_logger().msg("it said so", kind=kind, phase="database", attempt=3)
     assert capsys.readouterr().err == line
 
 
-def test_scrubbed_for_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line on stderr is masked and stays one line."""
-    journal.configure(Redactor([CANARY]), {})
-    structlog.get_logger().msg(f"{CANARY}\r\n\x1b[2Jforged", kind=Event.EVAL_OUTPUT)
-    assert capsys.readouterr().err == f"mast-agent: {MASK}\\x0d\\x0a\\x1b[2Jforged\n"
+def test_escaped_for_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line on stderr stays one line."""
+    journal.configure({})
+    structlog.get_logger().msg("said\r\n\x1b[2Jforged", kind=Event.EVAL_OUTPUT)
+    assert capsys.readouterr().err == "mast-agent: said\\x0d\\x0a\\x1b[2Jforged\n"
 
 
 def test_stderr_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was started without stderr logs to nowhere and goes on."""
     monkeypatch.setattr(sys, "stderr", None)
-    journal.configure(Redactor(()), {})
+    journal.configure({})
     structlog.get_logger().msg("hello", kind=Event.STARTED)
     assert sys.stderr is None
 
 
 def test_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stderr that was closed, or that is full, ends nothing."""
-    journal.configure(Redactor(()), {})
+    journal.configure({})
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
         monkeypatch.setattr(sys, "stderr", full)
         structlog.get_logger().msg("hello" * 10_000, kind=Event.STARTED)
