@@ -4,25 +4,21 @@ libpq is driven here through psycopg's own binding rather than through `AsyncCon
 for three reasons: the name is looked up the way Mast looks it up, and a name service that hangs
 holds nothing up; libpq can be told to report the SQLSTATE of a refusal (see `diagnose`); and the
 time is bounded to the fraction of a second. What comes out is an ordinary psycopg connection.
+What libpq is told is `libpq`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import functools
-import re
 import socket
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import make_conninfo
 
-from mast_agent import causes
+from mast_agent import causes, libpq
 from mast_agent.diagnose import connection_failure
 from mast_agent.failure import Failure
 
@@ -32,9 +28,6 @@ if TYPE_CHECKING:
 
 TRY_SECONDS = 5.0
 """How long one address is tried."""
-
-_PQERRORS_DEFAULT = 1
-_PQERRORS_VERBOSE = 2
 
 
 async def connect(target: Target, deadline: Deadline) -> psycopg.AsyncConnection[Any]:
@@ -69,7 +62,7 @@ async def _connect(
     seconds = deadline.within(TRY_SECONDS)
     try:
         async with asyncio.timeout(seconds):
-            pgconn = await _handshake(_conninfo(target, address), target)
+            pgconn = await _handshake(libpq.start(target, address), target)
     except TimeoutError:
         raise Failure(
             causes.TIMED_OUT,
@@ -82,31 +75,9 @@ async def _connect(
     return connection
 
 
-def _conninfo(target: Target, address: str | None) -> str:
-    """Return libpq's conninfo, with nothing left for libpq to find out by itself."""
-    return make_conninfo(
-        host=target.socket_directory or target.host,
-        hostaddr=address,
-        port=target.port,
-        dbname=target.database,
-        user=target.user,
-        password=target.password,
-        # Postgrex encrypts and verifies, or does neither: there is no "prefer", no downgrade.
-        sslmode="verify-full" if target.tls else "disable",
-        sslrootcert=target.root_certificate,
-        gssencmode="disable",
-        passfile="/dev/null/none",
-        client_encoding="UTF8",
-        application_name="mast-agent",
-        options="",
-    )
-
-
-async def _handshake(conninfo: str, target: Target) -> pq.abc.PGconn:
+async def _handshake(pgconn: pq.abc.PGconn, target: Target) -> pq.abc.PGconn:
     """Drive libpq's connection state machine (libpq, PQconnectPoll)."""
-    pgconn = pq.PGconn.connect_start(conninfo.encode())
     try:
-        _set_verbosity(pgconn, _PQERRORS_VERBOSE)
         while True:
             if pgconn.status == pq.ConnStatus.BAD:
                 raise connection_failure(_report(pgconn), target)
@@ -116,7 +87,7 @@ async def _handshake(conninfo: str, target: Target) -> pq.abc.PGconn:
             if status == pq.PollingStatus.FAILED:
                 raise connection_failure(_report(pgconn), target)
             await _ready(pgconn.socket, write=status == pq.PollingStatus.WRITING)
-        _set_verbosity(pgconn, _PQERRORS_DEFAULT)
+        libpq.quieten(pgconn)
         pgconn.nonblocking = 1
     except BaseException:
         pgconn.finish()
@@ -145,35 +116,6 @@ async def _ready(fd: int, *, write: bool) -> None:
         await ready
     finally:
         remove(fd)
-
-
-@functools.cache
-def _libpq() -> ctypes.CDLL | None:
-    """Return the libpq that psycopg has loaded, whichever that is; None when it is not clear.
-
-    psycopg comes with a binding of its own, in C, or with a libpq in its wheel; what is mapped
-    into this process is the one that its connections belong to.
-    """
-    try:
-        maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    paths = set(re.findall(r"(/\S*/libpq[-.\w]*\.so[.\d]*)$", maps, re.MULTILINE))
-    if len(paths) != 1:
-        return None
-    libpq = ctypes.CDLL(paths.pop())
-    libpq.PQsetErrorVerbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    libpq.PQsetErrorVerbosity.restype = ctypes.c_int
-    return libpq
-
-
-def _set_verbosity(pgconn: pq.abc.PGconn, verbosity: int) -> None:
-    """Tell libpq what to put into error messages; psycopg has no call for it."""
-    libpq = _libpq()
-    # Documented since psycopg 3.1, but not in its protocol class.
-    pointer: int | None = getattr(pgconn, "pgconn_ptr", None)
-    if libpq is not None and pointer is not None:
-        libpq.PQsetErrorVerbosity(pointer, verbosity)
 
 
 async def _resolve(target: Target, deadline: Deadline) -> list[str]:

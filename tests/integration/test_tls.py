@@ -52,6 +52,15 @@ def tls_cluster(template: Cluster, scratch: Path) -> Iterator[Cluster]:
     server.stop()
 
 
+def _home(directory: Path) -> Path:
+    """Return a home directory with what libpq would look for, and could not use."""
+    home = directory / "home"
+    (home / ".postgresql").mkdir(parents=True)
+    for name in ("postgresql.crt", "postgresql.key", "root.crt", "root.crl"):
+        (home / ".postgresql" / name).write_text("nonsense")
+    return home
+
+
 @pytest.fixture(scope="module")
 def outcomes(
     tls_cluster: Cluster,
@@ -71,6 +80,7 @@ def outcomes(
         "no such authority file": (by_name + "?ssl=true", {"PGSSLROOTCERT": "/nonexistent"}),
         "another name": (by_address + "?ssl=true", authority),
         "right": (by_name + "?ssl=true", authority),
+        "files at home": (by_name + "?ssl=true", {**authority, "HOME": str(_home(directory))}),
     }
     agents = {name: new_agent(url) for name, (url, _) in cases.items()}
     swarm = Swarm(directory)
@@ -95,9 +105,13 @@ def test_mismatch_stops_and_names_the_setting(
     assert published["attempts"] == 1, (published, str(outcome))
 
 
-def test_right_authority_lets_it_in(outcomes: dict[str, tuple[Agent, Outcome]]) -> None:
-    """With the authority named in PGSSLROOTCERT and the certificate's name, it gets through."""
-    agent, outcome = outcomes["right"]
+@pytest.mark.parametrize("name", ["right", "files at home"])
+def test_right_authority_lets_it_in(outcomes: dict[str, tuple[Agent, Outcome]], name: str) -> None:
+    """With the authority named in PGSSLROOTCERT and the certificate's name, it gets through.
+
+    So it does where libpq would find certificates in the home directory.
+    """
+    agent, outcome = outcomes[name]
     # The database is empty: that it is known to be says that the agent was in.
     assert_failed(agent, outcome, code=75, cause="migrations-pending", phase="migrations")
 
