@@ -48,6 +48,10 @@ VARIABLE_MISSING = _cause("variable-missing", Phase.RELEASE, Code.CONFIG, _NO, f
 VARIABLE_MALFORMED = _cause(
     "variable-malformed", Phase.RELEASE, Code.CONFIG, _NO, f"Correct it in {_ENV}"
 )
+ENVIRONMENT_TOO_LARGE = _cause(
+    "environment-too-large", Phase.RELEASE, Code.CONFIG, _NO,
+    f"Shorten the variable in {_ENV}",
+)  # fmt: skip
 RELEASE_MISSING = _cause(
     "release-missing", Phase.RELEASE, Code.CONFIG, _NO,
     "Install Mast, or set MAST_BIN to the bin/mast of its release",
@@ -229,6 +233,18 @@ EVAL_KILLED = _cause(
 EVAL_UNSTARTABLE = _cause(
     "eval-unstartable", Phase.ENROLL, Code.CONFIG, _NO,
     "Reinstall the release for this machine's architecture; it needs coreutils, sed, grep and awk",
+)  # fmt: skip
+EVAL_NOT_EXECUTABLE = _cause(
+    "eval-not-executable", Phase.ENROLL, Code.CONFIG, _NO,
+    "Let the agent's user execute all of the release (chmod -R a+rX); mount it without noexec",
+)  # fmt: skip
+EVAL_DIRECTORY_DENIED = _cause(
+    "eval-directory-denied", Phase.ENROLL, Code.NOPERM, _NO,
+    "Let the agent's user enter that directory and all above it, or set RUNTIME_DIRECTORY",
+)  # fmt: skip
+EVAL_CROWDED_OUT = _cause(
+    "eval-crowded-out", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "Free memory, or raise the limit on processes: TasksMax= of the unit, the container's pids.max",
 )  # fmt: skip
 EVAL_MISCONFIGURED = _cause(
     "eval-misconfigured", Phase.ENROLL, Code.CONFIG, _NO, f"Set it in {_ENV}"

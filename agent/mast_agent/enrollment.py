@@ -18,6 +18,7 @@ from mast_agent import (
     locks,
     migrations,
     record,
+    scratch,
     servers,
     signals,
 )
@@ -27,7 +28,6 @@ from mast_agent.retry import Retry
 from mast_agent.session import open_session
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import TypeGuard
 
     from mast_agent.deadline import Deadline
@@ -207,7 +207,7 @@ class Enrollment:
             report = await evaluation.self_enroll(
                 self._plan.release,
                 self._plan.mast,
-                self._scratch(),
+                scratch.make(self._plan.runtime_directory, self._problem),
                 seconds=seconds,
                 redactor=self._redactor,
                 log=lambda stream, text: self._report.event(Event.EVAL_OUTPUT, f"{stream}: {text}"),
@@ -217,17 +217,6 @@ class Enrollment:
             raise
         self._report.event(Event.EVAL_ENDED, "the eval ended with 0", duration=report.seconds)
         return report
-
-    def _scratch(self) -> Path:
-        """Return the private directory in which the eval runs (RELEASE_TMP)."""
-        directory = self._plan.runtime_directory / "eval"
-        try:
-            directory.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise Failure(
-                causes.RUNTIME_DENIED, f"{directory} cannot be made: {error.strerror}"
-            ) from error
-        return directory
 
     def _finish(
         self, row: Server, snapshot: Snapshot, *, already: bool, key: record.Key | None = None

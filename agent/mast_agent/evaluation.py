@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mast_agent import causes, process
+from mast_agent.execve import StartError
 from mast_agent.failure import Failure
 from mast_agent.output import Output
 from mast_agent.redact import QUOTED_CHARACTERS
@@ -36,7 +37,7 @@ KILL_AFTER_SECONDS = 3.0
 """Between SIGTERM and SIGKILL."""
 
 _SIGNALLED = 128
-_NOT_FOUND = (126, 127)
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # of a shell: POSIX, sh, Exit Status for Commands
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -116,10 +117,8 @@ async def self_enroll(
             kill_after=KILL_AFTER_SECONDS,
             on_line=output.take,
         )
-    except OSError as error:
-        raise Failure(
-            causes.EVAL_UNSTARTABLE, f"{release.executable} cannot be started: {error.strerror}"
-        ) from error
+    except StartError as error:
+        raise error.failure(release.executable, directory) from error
     output.close(end.dropped)
     if end.timed_out:
         raise Failure(
@@ -141,7 +140,9 @@ def _failure(code: int, output: Output) -> Failure:
     if number:
         return Failure(causes.EVAL_KILLED, f"the eval was killed by {_signal_name(number)}")
     said = _most_telling(output)
-    if code in _NOT_FOUND:
+    if code == _NOT_EXECUTABLE and re.search(r"Permission denied", said):
+        return Failure(causes.EVAL_NOT_EXECUTABLE, f"the eval ended with {code}: {said}")
+    if code in (_NOT_EXECUTABLE, _NOT_FOUND):
         return Failure(causes.EVAL_UNSTARTABLE, f"the eval ended with {code}: {said}")
     # As it came: what is masked in it may be a word that tells the cause.
     everything = "\n".join(line.raw for line in output.stderr)

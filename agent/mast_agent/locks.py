@@ -7,8 +7,10 @@ that share a database there is the advisory lock of `database.try_lock`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from mast_agent import causes, storage
@@ -25,23 +27,19 @@ FILE_NAME = "lock"
 def host_lock(runtime_directory: Path) -> Iterator[None]:
     """Hold the lock on this host.
 
-    Raises Failure: 75 when another mast-agent holds it, 77 when the file may not be opened.
+    Raises Failure: 75 when another mast-agent holds it, 77 when the file may not be opened, or is
+    none that the agent has made.
     """
     path = runtime_directory / FILE_NAME
     try:
-        # Private: whoever can open it can hold it.
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = _open(runtime_directory)
     except OSError as error:
         raise Failure(
-            causes.LOCK_DENIED, f"the lock {path} cannot be opened: {error.strerror}"
+            causes.LOCK_DENIED,
+            f"the lock {path} cannot be opened: {error.strerror}",
+            remedy=_remedy(path, runtime_directory),
         ) from error
     try:
-        with contextlib.suppress(OSError):
-            directory = os.open(runtime_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                storage.give_to_owner(fd, directory)
-            finally:
-                os.close(directory)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,3 +49,40 @@ def host_lock(runtime_directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _open(runtime_directory: Path) -> int:
+    """Open the lock file, making it where there is none. Raises OSError.
+
+    Root may do this in a directory of the service's user: what stands there is taken as it is and
+    never given to anybody, since it may be another name of one of root's own files.
+    """
+    directory = os.open(runtime_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            # Private: whoever can open it can hold it.
+            fd = os.open(FILE_NAME, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+        except FileExistsError:
+            fd = os.open(FILE_NAME, flags, dir_fd=directory)
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                os.close(fd)
+                raise OSError(errno.EINVAL, "not a file of the agent's") from None
+            return fd
+        with contextlib.suppress(OSError):
+            storage.give_to_owner(fd, directory)
+        return fd
+    finally:
+        os.close(directory)
+
+
+def _remedy(path: Path, runtime_directory: Path) -> str | None:
+    """Return what to do about a lock file that is in the way of the directory's owner."""
+    try:
+        found, owner = path.lstat(), runtime_directory.stat().st_uid
+    except OSError:
+        return None
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == owner:
+        return None
+    return f"As root, while no mast-agent runs: rm -rf {path}"

@@ -14,6 +14,8 @@ from mast_agent import (
     causes,
     database,
     ecto_url,
+    evaluation,
+    execve,
     migrations,
     release,
     settings,
@@ -34,6 +36,7 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     """Yield a line for each phase that is ready. Raises the Failure of the first that is not."""
     found = release.read(config.mast_bin)
     settings.check_mast(config.mast)
+    execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"

@@ -14,6 +14,8 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mast_agent.execve import StartError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -91,7 +93,7 @@ async def run(
 
     When the time is over, or the surrounding task is cancelled, the child's process group gets
     SIGTERM and, `kill_after` seconds later, SIGKILL; the child is reaped before this returns.
-    Raises OSError when it cannot be started.
+    Raises StartError when it cannot be started.
     """
     loop = asyncio.get_running_loop()
     begin = loop.time()
@@ -109,7 +111,10 @@ async def run(
     )
     # asyncio would kill a child that is cancelled while it starts, without what it has started.
     cancelled = await _to_the_end(starting)
-    child = starting.result()
+    try:
+        child = starting.result()
+    except OSError as error:
+        raise StartError.of(error, directory) from error
     splitters = [_Splitter("stdout", on_line), _Splitter("stderr", on_line)]
     readers = [
         asyncio.ensure_future(_pump(stream, splitter))

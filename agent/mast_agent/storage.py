@@ -7,6 +7,7 @@ Read without following a link, without waiting for a FIFO, and within a size.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -75,12 +76,15 @@ def replace(path: Path, content: bytes, *, mode: int, durable: bool) -> None:
 
     `durable` waits until the disk has it. A file written by root belongs to the owner of its
     directory, so that a run by hand does not lock the unit's user out. Raises OSError.
+
+    The names are those in the one directory that was opened: whoever may write above it cannot
+    move the end of the work elsewhere.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = f".{path.name}.{secrets.token_hex(4)}"
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(temporary, flags, 0o600)
+        fd = os.open(temporary, flags, 0o600, dir_fd=directory)
         try:
             with os.fdopen(fd, "wb") as file:
                 give_to_owner(fd, directory)
@@ -89,10 +93,10 @@ def replace(path: Path, content: bytes, *, mode: int, durable: bool) -> None:
                 file.flush()
                 if durable:
                     os.fsync(fd)
-            temporary.rename(path)
+            os.rename(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary, dir_fd=directory)
             raise
         if durable:
             os.fsync(directory)
@@ -110,12 +114,42 @@ def sync_directory(path: Path) -> None:
 
 
 def give_to_owner(fd: int, directory: int) -> None:
-    """Let root's file belong to the owner of the directory."""
-    if os.geteuid() == 0:
-        owner, present = os.fstat(directory), os.fstat(fd)
-        # Not for nothing: a unit's filter on system calls may deny it.
-        if (owner.st_uid, owner.st_gid) != (present.st_uid, present.st_gid):
-            os.fchown(fd, owner.st_uid, owner.st_gid)
+    """Let a file that root has just created in `directory` belong to the directory's owner.
+
+    Only a file that this process created itself, exclusively (O_EXCL), may be given: what already
+    stands in a directory that another user may write can be a hard link to a file of root's.
+    """
+    if os.geteuid() != 0:
+        return
+    owner, present = os.fstat(directory), os.fstat(fd)
+    # Not for nothing: a unit's filter on system calls may deny it.
+    if (owner.st_uid, owner.st_gid) == (present.st_uid, present.st_gid):
+        return
+    if not stat.S_ISREG(present.st_mode) or present.st_nlink > 1 or present.st_uid != 0:
+        raise PermissionError(errno.EPERM, "not a file that has just been made")
+    os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def make_for(path: Path, uid: int, gid: int, *, mode: int) -> None:
+    """As root, make the directory `path` if there is none, and let it be the user's.
+
+    One of root's is handed over only where nothing is in it; any other is left as it is, and
+    whether the user can do with it is for the user to find out. Raises OSError.
+    """
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        path.mkdir(mode=0o700)
+        flags |= os.O_NOFOLLOW  # what has been put there since is not what was made
+    except FileExistsError:
+        pass  # a link in a directory of root's is somebody's intention: /var/lib/private
+    directory = os.open(path, flags)
+    try:
+        if os.fstat(directory).st_uid == 0 and not os.listdir(directory):  # noqa: PTH208 - it is a descriptor
+            os.fchown(directory, uid, gid)
+            os.fchmod(directory, mode)
+    finally:
+        os.close(directory)
 
 
 def set_aside(path: Path) -> Path | None:

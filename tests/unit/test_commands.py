@@ -166,13 +166,13 @@ def test_signal_while_the_end_is_published(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
 ) -> None:
     """A stop signal in the middle of publishing a failure counts once that is written whole."""
-    replace = type(tmp_path).rename
+    rename = os.rename
 
-    def struck(self: Path, target: Path) -> Path:
+    def struck(source: str, target: str, **directories: int) -> None:
         signal.raise_signal(signum)
-        return replace(self, target)
+        rename(source, target, **directories)
 
-    monkeypatch.setattr(type(tmp_path), "rename", struck)
+    monkeypatch.setattr(os, "rename", struck)
     _spoil(environ, tmp_path, "DATABASE_URL")
     with pytest.raises(Stopped) as caught:
         commands.enroll(Options(), environ, force=False)

@@ -45,6 +45,73 @@ def test_owner(tmp_path: Path) -> None:
     assert (written.st_uid, written.st_gid) == (directory.st_uid, directory.st_gid)
 
 
+@pytest.mark.root
+def test_gives_away_only_what_it_has_made(tmp_path: Path) -> None:
+    """A file with another name is not given to the owner of a directory, whoever opened it."""
+    (tmp_path / "secret").write_text("root's")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "x").hardlink_to(tmp_path / "secret")
+    os.chown(run, 12345, 12346)
+    directory = os.open(run, os.O_RDONLY)
+    fd = os.open(run / "x", os.O_RDWR)
+    try:
+        with pytest.raises(PermissionError):
+            storage.give_to_owner(fd, directory)
+        with pytest.raises(PermissionError):
+            storage.give_to_owner(os.open("/dev/null", os.O_RDWR), directory)
+    finally:
+        os.close(fd)
+        os.close(directory)
+    assert (tmp_path / "secret").stat().st_uid == 0
+
+
+def test_stays_in_the_directory_that_it_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that is exchanged in the middle of a write gets nothing."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    fchmod = os.fchmod
+
+    def exchange(fd: int, mode: int) -> None:
+        (tmp_path / "there").rename(tmp_path / "was there")
+        (tmp_path / "there").symlink_to(tmp_path / "elsewhere")
+        fchmod(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", exchange)
+    storage.write(tmp_path / "there" / "x", {}, mode=0o600, durable=True)
+    assert [path.name for path in (tmp_path / "was there").iterdir()] == ["x"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.root
+def test_makes_a_directory_for_a_user(tmp_path: Path) -> None:
+    """What is missing is made for the user; an empty one of root's is handed over."""
+    (tmp_path / "empty").mkdir(mode=0o755)
+    for path in (tmp_path / "a" / "b", tmp_path / "empty"):
+        storage.make_for(path, 12345, 12346, mode=0o700)
+        found = path.stat()
+        assert (found.st_uid, found.st_gid) == (12345, 12346)
+        assert stat.S_IMODE(found.st_mode) == 0o700
+    assert (tmp_path / "a").stat().st_uid == 0
+
+
+@pytest.mark.root
+def test_hands_nothing_else_over(tmp_path: Path) -> None:
+    """A directory of root's with something in it stays root's, and so does another user's."""
+    full, other = tmp_path / "full", tmp_path / "other"
+    full.mkdir(mode=0o755)
+    (full / "x").touch()
+    other.mkdir(mode=0o755)
+    os.chown(other, 54321, 54321)
+    for path in (full, other):
+        before = path.stat()
+        storage.make_for(path, 12345, 12346, mode=0o700)
+        after = path.stat()
+        assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)
+
+
 def test_replaces(tmp_path: Path) -> None:
     """A file is replaced as a whole: whoever has the old one open still reads that."""
     storage.write(tmp_path / "x", {"old": 1}, mode=0o600, durable=True)
@@ -78,19 +145,19 @@ def test_order_of_writing(
 ) -> None:
     """A durable write syncs the file before the rename, and the directory after it."""
     calls: list[str] = []
-    fsync, rename = os.fsync, Path.rename
+    fsync, rename = os.fsync, os.rename
 
     def noted_fsync(fd: int) -> None:
         calls.append("directory" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
         fsync(fd)
 
-    def noted_rename(source: Path, target: Path) -> Path:
+    def noted_rename(source: str, target: str, **directories: int) -> None:
         calls.append("rename")
-        assert json.loads(source.read_text()) == {"whole": "x" * 9000}
-        return rename(source, target)
+        assert json.loads((tmp_path / source).read_text()) == {"whole": "x" * 9000}
+        rename(source, target, **directories)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "rename", noted_rename)
+    monkeypatch.setattr(os, "rename", noted_rename)
     storage.write(tmp_path / "x", {"whole": "x" * 9000}, mode=0o600, durable=durable)
     assert calls == (["file", "rename", "directory"] if durable else ["rename"])
 
