@@ -1,5 +1,5 @@
 # What services.mast turns into: the database, mast.service, what NixOS adds to the agent's own
-# unit, and the commands on the PATH.
+# unit, and root's `mast`. The agent's command is in module-agent-command.nix.
 {
   config,
   lib,
@@ -87,7 +87,7 @@ in
 
     networking.firewall.allowedTCPPorts = lib.optional cfg.openFirewall cfg.port;
 
-    environment.systemPackages = [ command ] ++ lib.optional cfg.selfManage cfg.agentPackage;
+    environment.systemPackages = [ command ];
 
     systemd.services.mast = {
       description = "Mast, a dashboard for a small fleet of servers";

@@ -22,6 +22,7 @@ in
   imports = [
     ./module-access-checks.nix
     ./module-access.nix
+    ./module-agent-command.nix
     ./module-checks.nix
     ./module-units.nix
   ];

@@ -123,8 +123,9 @@ class System:
             scripts[script["path"]] = script["text"]
         for path, text in scripts.items():
             machine.write(path, text, mode=0o755)
-            if path.endswith("-mast/bin/mast"):
-                machine.link("usr/local/bin/mast", path)
+            for name in ("mast", "mast-agent"):
+                if path.endswith(f"-{name}/bin/{name}"):
+                    machine.link(f"usr/local/bin/{name}", path)
         for path in set(_STORE.findall("".join([*scripts.values(), *self.made["units"].values()]))):
             if path.partition("-")[2] in _TOOLS:
                 machine.link(path, "/usr")
@@ -147,7 +148,6 @@ class System:
             unit.write_text(unit.read_text().replace(str(folder), out))
         machine.copy(folder, out)
         machine.write(f"{out}/bin/mast-agent", _AGENT.format(out=out), mode=0o755)
-        machine.link("usr/local/bin/mast-agent", f"{out}/bin/mast-agent")
 
     def _put_units(self, machine: Machine) -> None:
         """As generateUnits of nixos/lib/systemd-lib.nix does with systemd.packages."""

@@ -126,6 +126,21 @@ def test_the_cookie_is_made_for_each_start(boots: Boots) -> None:
     assert len({text, second["cookie"], second["restarted"]["cookie"]}) == 3
 
 
+def test_the_agent_by_hand_has_the_units_settings(boots: Boots) -> None:
+    """In root's bare shell, `mast-agent` finds the release, the secrets and Mast's way in."""
+    first, _ = boots
+    unit = dict(each.split("=", 1) for each in first["by_hand"]["unit"])
+    status = first["status_json"]
+    assert status["release"]["path"] == unit["MAST_BIN"]
+    assert status["release"]["error"] is None
+    assert status["database"]["asked"] is True
+    assert status["access"]["wanted"] is True
+    assert first["status"]["code"] == 0, first["status"]
+    check = first["by_hand"]["check"]
+    assert f"release: {unit['MAST_BIN']}, version" in check["out"][0], check
+    assert not [line for line in check["out"] if "warning" in line], check
+
+
 def test_roots_command(boots: Boots) -> None:
     """`mast` reaches the running node and evaluates, as the service's user; its code is Mast's."""
     command = boots[0]["command"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,8 @@ def call(script: Path, *arguments: str, **environment: str) -> subprocess.Comple
 def test_shellcheck_is_content(configurations: Any, name: str, tmp_path: Path) -> None:
     """Every generated script passes shellcheck, as nixpkgs' writeShellApplication demands."""
     found = scripts(configurations[name])
-    assert set(found) == {"mast", "mast-launch", "mast-pre-start"}
+    agent = {"mast-agent"} if name != "external" else set()
+    assert set(found) == {"mast", "mast-launch", "mast-pre-start", *agent}
     for script, text in found.items():
         path = tmp_path / script
         path.write_text(re.sub("^#!.*", "#!/bin/bash", text))
@@ -145,6 +147,87 @@ def test_roots_command_is_roots(configurations: Any, tmp_path: Path) -> None:
     ran = command(configurations["minimal"], tmp_path, 1000, "remote")
     assert (ran.returncode, ran.stdout) == (77, "")
     assert "sudo mast remote" in ran.stderr
+
+
+def by_hand(made: Any, tmp_path: Path, **environment: str) -> dict[str, str]:
+    """Run the `mast-agent` of the PATH and return the environment that the agent gets."""
+    program = tmp_path / "mast-agent"
+    program.write_text('#!/bin/sh\nprintf "argument=%s\\0" "$@"\nenv -0\n')
+    program.chmod(0o755)
+    ran = call(runnable(scripts(made)["mast-agent"], tmp_path), "status", "a b", **environment)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.split("\0")[:2] == ["argument=status", "argument=a b"]
+    given = dict(each.split("=", 1) for each in ran.stdout.split("\0")[2:-1])
+    shells = {"PATH", "PWD", "OLDPWD", "SHLVL", "_"}
+    return {name: value for name, value in given.items() if name not in shells}
+
+
+def unit_environment(made: Any) -> dict[str, str]:
+    """Return the environment that the agent's unit sets, as systemd reads it."""
+    lines = re.findall(r'^Environment=(".*")$', made["units"]["mast-agent"], re.MULTILINE)
+    # Without the store's paths: `runnable` takes them away.
+    short = [re.sub(_STORE.pattern + "/bin/", "", json.loads(line)) for line in lines]
+    pairs = [each.replace("%%", "%").split("=", 1) for each in short]
+    nixos = {"PATH", "LOCALE_ARCHIVE", "TZDIR"}
+    return {name: value for name, value in pairs if name not in nixos}
+
+
+def test_by_hand_the_agent_has_its_units_settings(configurations: Any, tmp_path: Path) -> None:
+    """`mast-agent` on the PATH has all that its unit sets, and the secrets' file itself."""
+    managed = [name for name, made in configurations.items() if "mast-agent" in made["units"]]
+    assert len(managed) >= 10
+    for name in managed:
+        made = configurations[name]
+        folder = tmp_path / name
+        folder.mkdir()
+        file = re.findall(r"^LoadCredential=mast.env:(.*)$", made["units"]["mast-agent"], re.M)
+        assert by_hand(made, folder) == {
+            "MAST_AGENT_ACCESS": "yes",  # the package's unit has it, and the module may say no
+            **unit_environment(made),
+            "MAST_AGENT_ENV_FILE": file[0].replace("%%", "%"),
+        }
+
+
+def test_by_hand_the_shells_settings_come_first(configurations: Any, tmp_path: Path) -> None:
+    """What is set by hand is not overruled, be it empty."""
+    given = by_hand(
+        configurations["self-managed"],
+        tmp_path,
+        MAST_BIN="/opt/mast/bin/mast",
+        MAST_AGENT_ACCESS="",
+    )
+    assert (given["MAST_BIN"], given["MAST_AGENT_ACCESS"]) == ("/opt/mast/bin/mast", "")
+
+
+def test_by_hand_the_operators_settings_of_the_unit(nix: Nix, tmp_path: Path) -> None:
+    """What the operator adds to the unit is there too, but for what systemd alone can fill in."""
+    made = nix(
+        """harness.evaluate {
+          services.mast = { enable = true; selfManage = true; environmentFile = "/x"; };
+          systemd.services.mast-agent.environment = {
+            MAST_AGENT_TIMEOUT = "60";
+            MAST_SELF_HOST = null;
+            MAST_AGENT_ACCESS_DIRECTORY = "%S/keys";
+          };
+        }"""
+    )
+    given = by_hand(made, tmp_path)
+    assert given["MAST_AGENT_TIMEOUT"] == "60"
+    assert not {"MAST_SELF_HOST", "MAST_AGENT_ACCESS_DIRECTORY"} & set(given)
+
+
+def test_by_hand_it_is_this_command_that_is_found(nix: Nix) -> None:
+    """Of the two that are called mast-agent, the one with the settings is taken."""
+    made = nix(
+        """
+        map (package: { files = package.files or { }; priority = package.meta.priority or 5; })
+          (harness.system {
+            services.mast = { enable = true; selfManage = true; environmentFile = "/x"; };
+          }).config.environment.systemPackages
+        """
+    )
+    ours = [each["priority"] for each in made if "MAST_AGENT_ENV_FILE" in str(each["files"])]
+    assert ours == [min(each["priority"] for each in made)] == [-10]
 
 
 def test_app_runs_the_release_through_the_launcher(nix: Nix, tmp_path: Path) -> None:

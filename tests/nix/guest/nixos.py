@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def first_boot() -> dict[str, Any]:
         },
     }
     facts["access"] = _access()
+    # A shell of root's, which knows nothing but the PATH.
+    facts["by_hand"] = {
+        "check": _said(
+            "env", "-i", f"PATH={os.environ['PATH']}", "mast-agent", "check", all_of=True
+        ),
+        "unit": inside.must("systemctl", "show", "-P", "Environment", UNITS[1]).split(),
+    }
     facts["command"] = _command()
     facts["analyzed"] = {unit: _analyzed(unit) for unit in (*UNITS, ACCESS)}
     facts["pulled_in"] = _pulled_in()
@@ -175,9 +183,11 @@ def _command() -> dict[str, Any]:
     return facts
 
 
-def _said(*argv: str, user: str | None = None) -> dict[str, Any]:
+def _said(*argv: str, user: str | None = None, all_of: bool = False) -> dict[str, Any]:
+    """Return a command's code, the last line that it prints, or all of them, and its errors."""
     ran = inside.run(*argv, user=user)
-    return {"code": ran.code, "out": ran.out.strip().splitlines()[-1:], "err": ran.err.strip()}
+    lines = ran.out.strip().splitlines()
+    return {"code": ran.code, "out": lines if all_of else lines[-1:], "err": ran.err.strip()}
 
 
 def _analyzed(unit: str) -> dict[str, Any]:

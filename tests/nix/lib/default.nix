@@ -76,6 +76,7 @@ let
       );
     flatten = value: if builtins.isList value then concatMap lib.flatten value else [ value ];
     getExe = package: "${package}/bin/${package.meta.mainProgram}";
+    hasInfix = infix: text: builtins.length (builtins.split (lib.escapeRegex infix) text) > 1;
     hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
     intersectLists = one: filter (each: elem each one);
     isDerivation = value: value.type or null == "derivation";
@@ -97,6 +98,14 @@ let
     strings.replicate = times: text: concatStringsSep "" (genList (_: text) times);
     subtractLists = gone: filter (each: !(elem each gone));
     unique = foldl' (found: each: if elem each found then found else found ++ [ each ]) [ ];
+
+    escapeRegex =
+      let
+        special = [ "\\" "^" "$" "." "|" "?" "*" "+" "(" ")" "[" "]" "{" "}" ];
+      in
+      replaceStrings special (map (each: "\\${each}") special);
+    # What wins where two packages have the same file.
+    hiPrio = package: package // { meta = package.meta // { priority = -10; }; };
 
     fileset = {
       unions = sets: sets;
