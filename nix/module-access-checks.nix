@@ -9,10 +9,14 @@ let
   user = "mast-managed";
   account = config.users.users.${user};
 
-  inherit (import ./self-address.nix {
-    inherit lib;
-    openssh = ssh;
-  }) reachable;
+  inherit
+    (import ./self-address.nix {
+      inherit lib;
+      openssh = ssh;
+    })
+    inet6
+    reachable
+    ;
 
   # sshd's patterns are not evaluated: what has a wildcard is taken to admit.
   isPattern = each: builtins.match ".*[*?].*" each != null;
@@ -45,10 +49,16 @@ in
         services.openssh.enable (sshd then listens on the loopback alone), or set
         services.mast.selfManageAccess = false;
       ''
-      ++ lib.optional (ssh.enable && !reachable) ''
-        services.openssh.listenAddresses has neither a loopback address nor a wildcard, so Mast
-        cannot log in to the host that it enrolls. Add { addr = "127.0.0.1"; } to
-        services.openssh.listenAddresses, or set services.mast.selfManageAccess = false;
+      ++ lib.optional (ssh.enable && inet6) ''
+        services.openssh.settings.AddressFamily is "inet6", and Mast reaches hosts over IPv4 alone,
+        so it cannot log in to the host that it enrolls. Remove
+        services.openssh.settings.AddressFamily, or set services.mast.selfManageAccess = false;
+      ''
+      ++ lib.optional (ssh.enable && !reachable && !inet6) ''
+        services.openssh.listenAddresses has neither a loopback address nor a wildcard of IPv4, and
+        Mast reaches hosts over IPv4 alone, so it cannot log in to the host that it enrolls. Add
+        { addr = "127.0.0.1"; } to services.openssh.listenAddresses, or set
+        services.mast.selfManageAccess = false;
       ''
       ++ lib.optional (ssh.enable && !usersAdmit) ''
         services.openssh.settings.AllowUsers does not admit ${user}, so Mast cannot log in to the

@@ -1,21 +1,12 @@
 # Refuses configurations of services.mast that evaluate but cannot work, each with its remedy, and
-# warns of those that hardly mean what they say. No message repeats a value of `settings`.
+# warns of those that hardly mean what they say. What `settings` may contain is in
+# module-settings-checks.nix.
 { config, lib, ... }:
 let
   cfg = config.services.mast;
 
   # toString, because interpolating a path would copy the secrets into the store.
   inStore = file: builtins.isPath file || lib.hasPrefix "${builtins.storeDir}/" (toString file);
-
-  given = lib.attrNames (lib.filterAttrs (_: value: value != null) cfg.settings);
-  secrets = lib.intersectLists (import ./secret-variables.nix) given;
-  looksSecret =
-    name: builtins.match ".*(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|_KEY)(_.*)?" name != null;
-  likelySecrets = lib.filter looksSecret (lib.subtractLists secrets given);
-  owned = lib.intersectLists [ "PHX_HOST" "PHX_SERVER" "PORT" ] given;
-  malformed = lib.filter (name: builtins.match "[A-Za-z_][A-Za-z0-9_]*" name == null) given;
-
-  names = lib.concatStringsSep ", ";
 in
 {
   config = lib.mkIf cfg.enable {
@@ -57,36 +48,10 @@ in
           services.mast.database.createLocally = false;
         '';
       }
-      {
-        assertion = secrets == [ ];
-        message = ''
-          services.mast.settings contains ${names secrets}. Settings are written to the Nix store
-          and to the unit, where every user can read them. Move what is secret to the file named by
-          services.mast.environmentFile.
-        '';
-      }
-      {
-        assertion = owned == [ ];
-        message = ''
-          services.mast.settings contains ${names owned}, which the module sets itself. Use
-          services.mast.host and services.mast.port.
-        '';
-      }
-      {
-        assertion = malformed == [ ];
-        message = ''
-          services.mast.settings contains names that no environment variable can have: ${names malformed}.
-          Use letters, digits and underscores.
-        '';
-      }
     ];
 
     warnings =
-      lib.optional (likelySecrets != [ ]) ''
-        services.mast.settings contains ${names likelySecrets}, which sounds like a secret. Settings
-        can be read by every user; if it is one, move it to services.mast.environmentFile.
-      ''
-      ++ lib.optional (!cfg.database.createLocally && cfg.database.name != "mast") ''
+      lib.optional (!cfg.database.createLocally && cfg.database.name != "mast") ''
         services.mast.database.name has no effect on an external database. Name the database in the
         DATABASE_URL of services.mast.environmentFile and remove services.mast.database.name.
       ''

@@ -1,8 +1,9 @@
 # services.mast: Mast, its database, and on request the enrollment of this host as its first
 # managed server.
 #
-# Here are the options. What they generate is in module-units.nix and module-access.nix, and what
-# cannot work is refused in module-checks.nix and module-access-checks.nix.
+# Here are the options. What they generate is in module-units.nix, module-agent-command.nix and
+# module-access.nix; what cannot work is refused in module-checks.nix, module-access-checks.nix and
+# module-settings-checks.nix.
 {
   config,
   lib,
@@ -11,6 +12,7 @@
 }:
 let
   inherit (lib) mkOption types;
+  isSecret = import ./secret-names.nix { inherit lib; };
 
   scalar = types.oneOf [
     types.bool
@@ -24,6 +26,7 @@ in
     ./module-access.nix
     ./module-agent-command.nix
     ./module-checks.nix
+    ./module-settings-checks.nix
     ./module-units.nix
   ];
 
@@ -207,10 +210,8 @@ in
           DATABASE_URL = "ecto://mast@localhost:${toString config.services.postgresql.settings.port}/mast?socket_dir=/run/postgresql";
         }
         // lib.mapAttrs (_: text) (
-          # A secret among the settings is refused by module-checks.nix, and goes no further.
-          removeAttrs (lib.filterAttrs (_: value: value != null) cfg.settings) (
-            import ./secret-variables.nix
-          )
+          # A secret among the settings is refused by module-settings-checks.nix, and left out here.
+          lib.filterAttrs (name: value: value != null && !isSecret name) cfg.settings
         );
     };
   };

@@ -61,8 +61,9 @@ in
     enable = true;
     listenAddresses = [
       { addr = "192.0.2.7"; }
+      { addr = "::"; }
       {
-        addr = "::1";
+        addr = "127.0.0.1";
         port = 2200;
       }
     ];

@@ -54,8 +54,21 @@ WARNED = {
     "services.openssh = { enable = true; listenAddresses = [ { addr = ADDRESS; } ]; };".replace(
         "ADDRESS", '"192.0.2.7"'
     ): (
-        "services.openssh.listenAddresses has neither a loopback address nor a wildcard",
+        "services.openssh.listenAddresses has neither a loopback address nor a wildcard of IPv4",
         'Add { addr = "127.0.0.1"; } to services.openssh.listenAddresses',
+    ),
+    # Mast's SSH client has no address of IPv6.
+    'services.openssh = { enable = true; listenAddresses = [ { addr = "[::1]"; } ]; };': (
+        "Mast reaches hosts over IPv4 alone",
+        'Add { addr = "127.0.0.1"; } to services.openssh.listenAddresses',
+    ),
+    'services.openssh = { enable = true; listenAddresses = [ { addr = "::"; port = 22; } ]; };': (
+        "Mast reaches hosts over IPv4 alone",
+        "or set services.mast.selfManageAccess = false;",
+    ),
+    'services.openssh = { enable = true; settings.AddressFamily = "inet6"; };': (
+        'AddressFamily is "inet6", and Mast reaches hosts over IPv4 alone',
+        "Remove services.openssh.settings.AddressFamily",
     ),
     'services.openssh.settings.AllowUsers = [ "root" "alice@192.0.2.0/24" ];': (
         "services.openssh.settings.AllowUsers does not admit mast-managed",
@@ -79,7 +92,11 @@ SILENT = [
     """services.openssh.settings.AllowGroups = [ "remote" ];
        users.users.mast-managed.extraGroups = [ "remote" ];""",
     'services.openssh = { enable = true; listenAddresses = [ { addr = "0.0.0.0"; } ]; };',
-    'services.openssh = { enable = true; listenAddresses = [ { addr = "[::1]"; } ]; };',
+    """services.openssh = {
+         enable = true;
+         listenAddresses = [ { addr = "::"; } { addr = "0.0.0.0"; } ];
+       };""",
+    'services.openssh = { enable = true; settings.AddressFamily = "inet"; };',
     'services.mast.settings.MAST_SELF_USER = "mast-managed";',
     "services.mast.selfManageAccess = false; services.openssh.enable = false;",
 ]
@@ -149,7 +166,7 @@ def test_an_sshd_of_others_stays_as_it_is(configurations: Any, name: str) -> Non
     assert made["sshd"] is True
     assert made["openFirewall"] is True
     addresses = [each["addr"] for each in made["listenAddresses"]]
-    assert addresses == (["192.0.2.7", "::1"] if name == "other-ssh-address" else [])
+    assert addresses == (["192.0.2.7", "::", "127.0.0.1"] if name == "other-ssh-address" else [])
 
 
 @pytest.mark.parametrize("name", ["disabled", "minimal", "external", "without-access"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from nix.evaluator import ROOT
 
 if TYPE_CHECKING:
     from nix.evaluator import Nix
@@ -45,9 +47,21 @@ REFUSED = {
         "services.mast.settings contains DATABASE_URL",
         "services.mast.environmentFile",
     ),
+    ENABLED + 'settings.SMTP_PASSWORD = "x";': (
+        "services.mast.settings contains SMTP_PASSWORD",
+        "Move it to the file named by services.mast.environmentFile",
+    ),
+    ENABLED + 'settings.RELAY = "smtp://user:pw@relay.example.org";': (
+        "services.mast.settings contains RELAY",
+        "services.mast.environmentFile",
+    ),
     ENABLED + "settings.PORT = 4001;": (
         "services.mast.settings contains PORT",
-        "services.mast.port",
+        "Use instead: services.mast.port.",
+    ),
+    ENABLED + 'settings.MAST_BIN = "/opt/mast/bin/mast"; settings.MAST_AGENT_ACCESS = false;': (
+        "services.mast.settings contains MAST_AGENT_ACCESS, MAST_BIN",
+        "Use instead: services.mast.selfManageAccess, services.mast.package.",
     ),
     ENABLED + 'settings."NOT-A-NAME" = "x";': (
         "names that no environment variable can have: NOT-A-NAME",
@@ -56,10 +70,6 @@ REFUSED = {
 }
 
 WARNED = {
-    ENABLED + 'settings.SMTP_PASSWORD = "x";': (
-        "services.mast.settings contains SMTP_PASSWORD",
-        "move it to services.mast.environmentFile",
-    ),
     ENABLED + 'database.createLocally = false; database.name = "fleet";': (
         "services.mast.database.name has no effect",
         "remove services.mast.database.name",
@@ -100,6 +110,124 @@ def test_refused_with_a_remedy(nix: Nix, settings: str) -> None:
     assert len(failed) == 1
     assert fault in " ".join(failed[0].split())
     assert remedy in " ".join(failed[0].split())
+
+
+SOUNDING = [
+    "SMTP_PASS",
+    "SMTP_PWD",
+    "SMTP_PASSPHRASE",
+    "DB_PASSWD",
+    "API_KEY",
+    "API_KEYS",
+    "APIKEY",
+    "SESSION_SALT",
+    "SENTRY_DSN",
+    "GITHUB_TOKEN",
+    "CLIENT_SECRET",
+    "AWS_CREDENTIALS",
+    "ERL_COOKIE",
+    "smtp_pass",
+    "PASS",
+    "KEY",
+    "SSH_PRIVATE",
+    "MAST_ACCESS_TOKENS",
+    "PASSWORD_FILE",
+]
+HARMLESS = [
+    "MONKEY",
+    "COMPASS",
+    "BYPASS_CACHE",
+    "MAST_PUBLIC_URL",
+    "POOL_SIZE",
+    "KEYBOARD",
+    "SALTED",
+]
+
+
+def test_secrets_by_name(nix: Nix) -> None:
+    """What sounds like a secret is refused, one by one; what merely looks like it is not."""
+    judged = nix(
+        f"""
+        builtins.filter (import {ROOT}/nix/secret-names.nix {{ inherit (harness) lib; }})
+          (harness.lib.splitString " " "{" ".join([*SOUNDING, *HARMLESS])}")
+        """
+    )
+    assert judged == SOUNDING
+
+
+# MAST_SELF_HOST: words of the refusal, and of the remedy; with access, and without.
+LOOPBACK = 'Set services.mast.settings.MAST_SELF_HOST = "127.0.0.1"'
+HOSTS = {
+    "::1": ("is an address of IPv6", LOOPBACK),
+    "[::1]": ("is an address of IPv6", LOOPBACK),
+    "fe80::1%eth0": ("is an address of IPv6", LOOPBACK),
+    "2001:db8::7": ("is an address of IPv6", LOOPBACK),
+    "127.0.0.1:2222": ("contains a port", "services.mast.settings.MAST_SELF_PORT to the port"),
+    "tower:22": ("contains a port", "services.mast.settings.MAST_SELF_PORT to the port"),
+    "0.0.0.0": ("is an address that no host has", LOOPBACK),
+    "224.0.0.1": ("is an address that no host has", LOOPBACK),
+    "255.255.255.255": ("is an address that no host has", LOOPBACK),
+    "": ("is neither a host's name nor an address", "or remove it"),
+    "root@tower": ("is neither a host's name nor an address", "or remove it"),
+    "ssh://tower": ("is neither a host's name nor an address", "or remove it"),
+    "300.1.1.1": ("is neither a host's name nor an address", "or remove it"),
+    "two words": ("is neither a host's name nor an address", "or remove it"),
+    "-x": ("is neither a host's name nor an address", "or remove it"),
+}
+
+
+@pytest.mark.parametrize("access", [True, False])
+@pytest.mark.parametrize("host", HOSTS)
+def test_hosts_that_cannot_be_this_one(nix: Nix, host: str, *, access: bool) -> None:
+    """A MAST_SELF_HOST that Mast cannot reach this host by is refused, and not repeated."""
+    fault, remedy = HOSTS[host]
+    managed = f"{ENABLED} selfManage = true; selfManageAccess = {json.dumps(access)};"
+    made = nix.module(f'{managed} settings.MAST_SELF_HOST = "{host}";')
+    (message,) = (" ".join(each.split()) for each in made["failed"])
+    assert f"services.mast.settings.MAST_SELF_HOST {fault}" in message
+    assert remedy in message
+    assert made["warnings"] == []
+
+
+def test_hosts_that_can_be_this_one(nix: Nix) -> None:
+    """The loopback is accepted; another address where Mast's key has no bounds; names are named."""
+    said = f"{ENABLED} selfManage = true; settings.MAST_SELF_HOST"
+    for host in ("127.0.0.1", "127.0.0.2", "localhost"):
+        made = nix.module(f'{said} = "{host}";')
+        assert (made["failed"], made["warnings"]) == ([], []), host
+    (message,) = nix.module(f'{said} = "192.0.2.7";')["failed"]
+    assert "good from 127.0.0.1 alone" in message
+    assert "set services.mast.selfManageAccess = false" in " ".join(message.split())
+    (warning,) = nix.module(f'{said} = "tower.example.org";')["warnings"]
+    assert "unless that name leads there" in warning
+    assert 'or set it to "localhost"' in warning
+    for host in ("192.0.2.7", "tower", "tower.example.org."):
+        made = nix.module(f'{said} = "{host}"; selfManageAccess = false;')
+        assert (made["failed"], made["warnings"]) == ([], []), host
+
+
+def test_the_hosts_own_name(nix: Nix) -> None:
+    """It is 127.0.0.2 on NixOS, where an sshd on all addresses listens and Mast's own does not."""
+    for beside, warnings in (("openssh.enable = true;", 0), ("", 1)):
+        made = nix(
+            f"""harness.evaluate {{
+              networking.hostName = "tower";
+              services = {{
+                {beside}
+                mast = {{ {ENABLED} selfManage = true; settings.MAST_SELF_HOST = "tower"; }};
+              }};
+            }}"""
+        )
+        assert (made["failed"], len(made["warnings"])) == ([], warnings), beside
+
+
+@pytest.mark.parametrize("port", ['"ssh"', "0", "65536", '"22 "', '""', "-1"])
+def test_ports_that_are_none(nix: Nix, port: str) -> None:
+    """MAST_SELF_PORT is a port, as a number or as a string."""
+    (message,) = nix.module(f"{ENABLED} settings.MAST_SELF_PORT = {port};")["failed"]
+    assert "services.mast.settings.MAST_SELF_PORT is no port" in message
+    for right in ("22", '"65535"'):
+        assert nix.module(f"{ENABLED} settings.MAST_SELF_PORT = {right};")["failed"] == []
 
 
 @pytest.mark.parametrize("settings", WARNED)

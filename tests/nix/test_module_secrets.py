@@ -38,7 +38,7 @@ def test_a_path_is_not_copied(nix: Nix, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("variable", SECRETS)
+@pytest.mark.parametrize("variable", [*SECRETS, "SMTP_PASS", "smtp_pwd", "MAST_PASSPHRASE"])
 def test_secret_settings_go_nowhere(nix: Nix, variable: str) -> None:
     """A secret among the settings fails an assertion and is in nothing that was evaluated."""
     made = nix.module(

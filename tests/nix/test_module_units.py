@@ -213,10 +213,7 @@ AGENT_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
     "operators-sshd": (set(), set()),
     "another-modules-sshd": (set(), set()),
     "other-ssh-port": (set(), {'Environment="MAST_SELF_PORT=2222"'}),
-    "other-ssh-address": (
-        set(),
-        {'Environment="MAST_SELF_HOST=::1"', 'Environment="MAST_SELF_PORT=2200"'},
-    ),
+    "other-ssh-address": (set(), {'Environment="MAST_SELF_PORT=2200"'}),
     "no-ipv6": (set(), set()),
 }
 

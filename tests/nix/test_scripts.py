@@ -180,11 +180,11 @@ def test_by_hand_the_agent_has_its_units_settings(configurations: Any, tmp_path:
         made = configurations[name]
         folder = tmp_path / name
         folder.mkdir()
-        file = re.findall(r"^LoadCredential=mast.env:(.*)$", made["units"]["mast-agent"], re.M)
+        (file,) = re.findall(r"\nLoadCredential=mast.env:(.*)\n", made["units"]["mast-agent"])
         assert by_hand(made, folder) == {
             "MAST_AGENT_ACCESS": "yes",  # the package's unit has it, and the module may say no
             **unit_environment(made),
-            "MAST_AGENT_ENV_FILE": file[0].replace("%%", "%"),
+            "MAST_AGENT_ENV_FILE": file.replace("%%", "%"),
         }
 
 

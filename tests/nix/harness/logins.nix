@@ -36,7 +36,10 @@ let
 in
 {
   options = {
-    networking.enableIPv6 = some types.bool true;
+    networking = {
+      enableIPv6 = some types.bool true;
+      hostName = some types.str "nixos";
+    };
 
     users = {
       users = some (types.attrsOf (types.submodule user)) { };

@@ -97,6 +97,10 @@ let
     splitString = separator: text: filter builtins.isString (builtins.split separator text);
     strings.replicate = times: text: concatStringsSep "" (genList (_: text) times);
     subtractLists = gone: filter (each: !(elem each gone));
+    toUpper = replaceStrings (lib.splitCharacters "abcdefghijklmnopqrstuvwxyz") (
+      lib.splitCharacters "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    );
+    splitCharacters = text: genList (i: substring i 1 text) (stringLength text);
     unique = foldl' (found: each: if elem each found then found else found ++ [ each ]) [ ];
 
     escapeRegex =
