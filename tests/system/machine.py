@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -147,8 +148,10 @@ class Machine:
             "etc/systemd/system/multi-user.target.wants/mast-test.service", "../mast-test.service"
         )
         binds = " ".join(f"--bind-ro={source}:{path}" for path, source in self._binds.items())
+        group = _control_group()
+        move = f"echo $$ >{group}/cgroup.procs; " if group else ""
         nspawn = (
-            f"exec systemd-nspawn -q -D {self.root} --register=no --keep-unit --boot "
+            f"{move}exec systemd-nspawn -q -D {self.root} --register=no --keep-unit --boot "
             f"--console=read-only --private-network {binds}"
         )
         # nspawn wants a terminal, and its init the unified hierarchy, which the host may not have.
@@ -177,6 +180,7 @@ class Machine:
             if process.poll() is None:
                 _kill_tree(process.pid)
             process.wait()
+            _remove_control_group(group)
 
     def _tail(self) -> str:
         """Return the end of the console and of the journal, for a failure's message."""
@@ -190,6 +194,36 @@ class Machine:
             check=False,
         ).stdout
         return f"--- console\n{console}\n--- journal\n{journal}"
+
+
+def _control_group() -> Path | None:
+    """Make a control group for one machine, below this process's own; None where that fails.
+
+    nspawn takes its caller's, and two machines of two test runs in one would end each other.
+    """
+    mounted = Path("/sys/fs/cgroup")
+    hierarchy = mounted / "unified" if (mounted / "unified").is_dir() else mounted
+    lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+    own = next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), "")
+    try:
+        return Path(tempfile.mkdtemp(prefix="mast-agent-test-", dir=hierarchy / own))
+    except OSError:
+        return None
+
+
+def _remove_control_group(group: Path | None) -> None:
+    """Remove what nspawn has made of the group, once the killed are gone; it is empty then."""
+    if group is None:
+        return
+    # nspawn makes it in systemd's own hierarchy as well, where there is one.
+    mirrored = Path(str(group).replace("/unified/", "/systemd/", 1))
+    deadline = time.monotonic() + 5
+    while (group.exists() or mirrored.exists()) and time.monotonic() < deadline:
+        for each in {group, mirrored}:
+            for path, _, _ in os.walk(each, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(path).rmdir()
+        time.sleep(0.05)
 
 
 def _kill_tree(pid: int) -> None:
