@@ -187,9 +187,9 @@ def test_nothing_is_left_without_access(configurations: Any) -> None:
 def test_sudo(configurations: Any) -> None:
     """Nothing may be run as root unless it is asked for, and then these two commands alone."""
     begin = "mast-managed     ALL=(root)    "
-    path = "NOPASSWD: /run/current-system/sw/bin"
+    path = "NOPASSWD:NOEXEC: /run/current-system/sw/bin"
     assert configurations["sudo"]["sudoers"] == (
-        f"{begin}{path}/journalctl ^-u [A-Za-z0-9@._-]+ -f -n 200 --output=cat$, "
+        f"{begin}{path}/journalctl ^-u [A-Za-z0-9_][A-Za-z0-9@._-]* -f -n 200 --output=cat$, "
         f"{path}/tail ^-n 200 -F /var/log(/[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+$\n"
     )
     others = {made["sudoers"] for name, made in configurations.items() if name != "sudo"}

@@ -158,6 +158,30 @@ def test_sudo_is_off_and_can_be_turned_on(first: dict[str, Any]) -> None:
     assert "Running MastWeb.Endpoint" in sudo["log"]["out"], sudo["log"]
 
 
+def test_sudo_lets_packages_be_upgraded_only(first: dict[str, Any]) -> None:
+    """What may stand for a package upgrades at most; a name that removes is refused."""
+    sudo = first["sudo"]
+    assert all(sudo["packages"].values()), sudo["packages"]
+    assert not any(sudo["no_packages"].values()), sudo["no_packages"]
+    assert "Remv procps" in sudo["apt"].pop("procps-"), "apt has the suffix that removes"
+    assert sudo["apt"]["procps+"] == ["Inst procps"], "apt has newer versions to install"
+    for name, steps in sudo["apt"].items():
+        assert set(steps) <= {"Inst procps"}, name
+
+
+def test_sudo_lets_no_code_into_debconf(first: dict[str, Any]) -> None:
+    """The name of its frontend is Perl to debconf: the one that Mast gives is kept, no other."""
+    for said in first["sudo"]["frontend"].values():
+        assert "not allowed to set the following environment variables: DEBIAN_FRONTEND" in said
+
+
+def test_sudo_starts_no_pager(first: dict[str, Any]) -> None:
+    """Two arguments in one pass for three; what journalctl would do then is prevented."""
+    pager = first["sudo"]["pager"]
+    assert "Failed to execute" in pager["said"], pager
+    assert not pager["ran"]
+
+
 def test_no_secret_can_be_seen(first: dict[str, Any]) -> None:
     """Neither journal, status, properties nor files show a canary."""
     assert first["leaks"] == []

@@ -26,21 +26,46 @@ PROBES = (
 #: Commands that Mast runs by sudo, and what one could try to make of them.
 ALLOWED = (
     "journalctl -u mast.service -f -n 200 --output=cat",
+    "journalctl -u user@1000.service -f -n 200 --output=cat",
     "tail -n 200 -F /var/log/postgresql/postgresql-17-main.log",
     "apt-get update -qq",
     "apt-get upgrade -y",
-    "apt-get install -y --only-upgrade openssh-server",
 )
 DENIED = (
     "true",
     "journalctl -u mast --file=/etc/shadow -f -n 200 --output=cat",
     "journalctl -u mast -f -n 200 --output=cat --rotate",
+    "journalctl -u --rotate -f -n 200 --output=cat",
+    "journalctl -u -f -n 200 --output=cat",
+    "journalctl -u * -f -n 200 --output=cat",
+    "journalctl -u ../mast -f -n 200 --output=cat",
+    "journalctl -u mast",
     "tail -n 200 -F /etc/shadow",
     "tail -n 200 -F /var/log/../../etc/shadow",
+    "tail -n 200 -F /var/log/postgresql/../../../etc/shadow",
     "tail -n 200 -F /var/log/dpkg.log /etc/shadow",
+    "tail -n 200 -F /var/log/dpkg.log --pid=1",
+    "tail -n 200 -F /var/log/*",
+    "tail -n 200 -F -- /var/log/dpkg.log",
+    "apt-get upgrade -y -o DPkg::Pre-Invoke::=id",
+    "apt-get dist-upgrade -y",
     "apt-get install -y --only-upgrade -o DPkg::Pre-Invoke::=id openssh-server",
     "apt-get install -y openssh-server",
 )
+#: What may stand for the package in "apt-get install -y --only-upgrade PACKAGE".
+PACKAGES = (
+    "openssh-server", "libstdc++6", "g++", "procps:amd64", "libpython3.13-minimal", "absent",
+    # What apt makes of these is installing, or a regular expression; it may only ever upgrade.
+    "absent+", "absent++", "procps+", "p++", "proc.s",
+)  # fmt: skip
+#: What may not: apt's suffixes, options, releases, versions, files, globs, expressions, patterns.
+NO_PACKAGES = (
+    "procps-", "procps:amd64-", "procps+-", "procps--", "proc.s-", "absent-", "-procps", "--", "-y",
+    "-oDPkg::Pre-Invoke::=id", "--reinstall", "procps/testing", "procps=1", "./evil.deb",
+    "/tmp/evil.deb", "procps*", "proc?s", "[p]rocps", "^procps", "procps$", "standard^",
+    "?name(procps)", "~nprocps", "procps:", "procps:-", "Procps", "p", "", "procps absent",
+    "procps\nabsent", "procps -o=x",
+)  # fmt: skip
 
 
 def first_boot() -> dict[str, Any]:
@@ -208,24 +233,72 @@ def _channels() -> dict[str, Any]:
 
 def _sudo() -> dict[str, Any]:
     """Look at what sudo permits without the drop-in, and with all of it."""
-    facts: dict[str, Any] = {"without": [_permitted(command) for command in (*ALLOWED, *DENIED)]}
+    commands = [each.split() for each in (*ALLOWED, *DENIED)]
+    facts: dict[str, Any] = {"without": [_permitted(*each) for each in commands]}
     sample = lifecycle.DROP_IN_SOURCES / "sudoers.conf"
     text = sample.read_text(encoding="utf-8")
     SUDOERS.write_text(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE), encoding="utf-8")
     SUDOERS.chmod(0o440)
     facts["visudo"] = inside.run("visudo", "-cf", str(SUDOERS)).code
     facts["sample"] = inside.run("visudo", "-cf", str(sample)).code
-    facts["allowed"] = {command: _permitted(command) for command in ALLOWED}
-    facts["denied"] = {command: _permitted(command) for command in DENIED}
+    facts["allowed"] = {command: _permitted(*command.split()) for command in ALLOWED}
+    facts["denied"] = {command: _permitted(*command.split()) for command in DENIED}
+    only_upgrade = ("apt-get", "install", "-y", "--only-upgrade")
+    facts["packages"] = {name: _permitted(*only_upgrade, name) for name in PACKAGES}
+    facts["no_packages"] = {name: _permitted(*only_upgrade, name) for name in NO_PACKAGES}
+    facts["apt"] = _what_apt_would_do()
+    facts["pager"] = _pager()
     # As Mast writes it, with a variable before the command.
     facts["upgrade"] = _ssh("sudo -n DEBIAN_FRONTEND=noninteractive apt-get upgrade -y")
+    facts["frontend"] = {
+        value: inside.run("sudo", "-n", f"DEBIAN_FRONTEND={value}", "apt-get", "upgrade", "-y",
+                          user=USER).err
+        for value in ("readline", "noninteractive; BEGIN { system(q(id)) } #")
+    }  # fmt: skip
     facts["log"] = _ssh("timeout 3 sudo -n journalctl -u mast.service -f -n 200 --output=cat")
     SUDOERS.unlink()
     return facts
 
 
-def _permitted(command: str) -> bool:
-    return inside.run("sudo", "-n", "-l", *command.split(), user=USER).code == 0
+def _permitted(*command: str) -> bool:
+    return inside.run("sudo", "-n", "-l", *command, user=USER).code == 0
+
+
+def _what_apt_would_do() -> dict[str, list[str]]:
+    """Return what apt would install and remove for each package, from an archive of our own.
+
+    The archive has newer versions of nothing but procps, and a package that is not installed.
+    """
+    archive = Path("/srv/archive")
+    archive.mkdir(exist_ok=True)
+    stanza = (
+        "Package: {}\nVersion: 99:1\nArchitecture: all\nFilename: ./x.deb\nSize: 1\n"
+        f"SHA256: {'0' * 64}\nDescription: x\n\n"
+    )
+    packages = "".join(map(stanza.format, ("procps", "absent")))
+    (archive / "Packages").write_text(packages, encoding="utf-8")
+    sources = archive / "sources.list"
+    sources.write_text(f"deb [trusted=yes] file:{archive} ./\n", encoding="utf-8")
+    places = (f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=-")
+    options = [each for place in places for each in ("-o", place)]
+    inside.must("apt-get", *options, "update", "-qq")
+    found = {}
+    for name in (*PACKAGES, "procps-"):
+        argv = ("apt-get", *options, "-s", "install", "-y", "--only-upgrade", name)
+        words = [line.split() for line in inside.run(*argv).out.splitlines()]
+        found[name] = [" ".join(each[:2]) for each in words if each[:1] in (["Inst"], ["Remv"])]
+    return found
+
+
+def _pager() -> dict[str, Any]:
+    """Call journalctl with two arguments in one, on a terminal, where it wants a pager."""
+    pager, ran = Path("/usr/local/bin/less"), Path("/tmp/pager")
+    pager.write_text(f"#!/bin/sh\nid -un >>{ran}\nexec cat\n", encoding="utf-8")
+    pager.chmod(0o755)
+    tricked = 'sudo -n journalctl -u "mast -f" -n 200 --output=cat'
+    said = inside.run("timeout", "20", "script", "-qec", tricked, "/dev/null", user=USER)
+    pager.unlink()
+    return {"said": said.out, "ran": ran.exists()}
 
 
 def _analyze() -> dict[str, Any]:
