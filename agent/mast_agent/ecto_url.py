@@ -3,7 +3,10 @@
 Ecto and libpq agree on the common URLs and on little else, so the URL is taken apart the way
 Elixir's URI.parse and Ecto.Repo.Supervisor.parse_url do it, and what Ecto or Postgrex would
 refuse, or would read otherwise than its author meant, is refused here with a reason. No message
-shows any part of the URL but its scheme.
+shows any part of the URL but its scheme. Which query keys Mast can take is `ecto_options`'.
+
+Read in ecto 3.14.1 (Ecto.Repo.Supervisor.parse_url), ecto_sql 3.14.0, postgrex 0.22.2
+(Postgrex.Utils.default_opts) and Elixir 1.14 to 1.18 (URI.parse).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from mast_agent import causes
+from mast_agent import causes, ecto_options
 from mast_agent.failure import Failure
 from mast_agent.redact import Redactor, secrets_of
 from mast_agent.target import Target
@@ -33,12 +36,10 @@ _URL = re.compile(
 _AUTHORITY = re.compile(
     r"(?:(?P<userinfo>.*)@)?(?P<host>\[[a-zA-Z0-9:.]*\]|[^:]*)(?P<rest>.*)", re.DOTALL
 )
-_INTEGER_KEYS = frozenset({"timeout", "pool_size", "idle_interval"})
-# Postgrex wants an atom, a list or a tuple for these; the string from a URL makes it crash.
-_UNUSABLE_KEYS = frozenset(
-    {"endpoints", "parameters", "prepare", "search_path", "socket_options", "ssl_opts"}
-    | {"target_server_type", "transactions", "types"}
-)
+# URI.parse gives a URL without a port the one of its scheme, where it knows that.
+_FOREIGN_SCHEMES = frozenset({"ftp", "http", "https", "ldap", "sftp", "tftp", "ws", "wss"})
+# Of libpq's sslmode; Ecto ignores the key.
+_NO_TLS_DEMANDED = ("disable", "allow", "prefer")
 _TLS_BUNDLES = (
     # Where Erlang's public_key:cacerts_get/0 looks on Linux.
     "/etc/ssl/certs/ca-certificates.crt",
@@ -74,6 +75,7 @@ class _Reader:
             self._refuse("names no host: it has to start with ecto://USER:PASSWORD@HOST")
         self._path = match["path"]
         self._query = match["query"]
+        self._check_authority(match["authority"].rpartition("@")[2])
         authority = _AUTHORITY.fullmatch(match["authority"])
         if not authority or not authority["host"] or authority["host"] == "[]":
             self._refuse(
@@ -87,6 +89,21 @@ class _Reader:
     def _refuse(self, reason: str) -> NoReturn:
         name = f"DATABASE_URL ({self._scheme}://…)" if self._scheme else "DATABASE_URL"
         raise Failure(causes.URL_REFUSED, f"{name} {reason}") from None
+
+    def _check_authority(self, hosts: str) -> None:
+        """Name what Elixir's URI.parse makes something else of than its author meant."""
+        if self._scheme in _FOREIGN_SCHEMES:
+            self._refuse("has a scheme with a port of its own: it has to start with ecto://")
+        if "," in hosts:
+            self._refuse(
+                "names several hosts, where Mast connects to one (or a special character in user "
+                "or password is not percent-encoded)"
+            )
+        if hosts.startswith("[") and "%" in hosts:
+            self._refuse(
+                "has an IPv6 address with a zone, which Mast cannot take: "
+                "write an address that needs none"
+            )
 
     def _decode(self, text: str, part: str, *, plus: bool = False) -> str:
         """Percent-decode `text`; a '%' that encodes nothing stays, as in Elixir's URI.decode."""
@@ -129,31 +146,43 @@ class _Reader:
         )
 
     def _parse_query(self) -> dict[str, str]:
-        """Return the query's keys; the value is decoded twice, as Ecto does it."""
+        """Return the query's keys. Of a key that is there twice, Ecto takes the last."""
         query: dict[str, str] = {}
         for pair in (self._query or "").split("&"):
             if not pair:
                 continue
             raw_key, _, raw_value = pair.partition("=")
             key = self._decode(raw_key, "query", plus=True)
-            value = self._decode(self._decode(raw_value, "query", plus=True), "query")
-            # Ecto prepends each pair to a keyword list and takes the first it finds.
-            query[key] = value
-        self._check_query(query)
+            value = self._decode(raw_value, "query", plus=True)
+            self._check_pair(key, value)
+            # What stays a string is decoded a second time.
+            query[key] = self._decode(value, "query")
+        if query.get("ssl") != "true" and query.get("sslmode", "disable") not in _NO_TLS_DEMANDED:
+            self._refuse("demands TLS by sslmode, which Mast ignores: write ssl=true")
         return query
 
-    def _check_query(self, query: Mapping[str, str]) -> None:
-        for key in _INTEGER_KEYS & query.keys():
-            if not re.fullmatch(r"[+-]?[0-9]+", query[key]):
-                self._refuse(f"has a {key} that is not an integer")
-        for key in sorted(_UNUSABLE_KEYS & query.keys()):
-            self._refuse(f"has {key}, which Postgrex cannot take from a URL")
-        if query.get("ssl", "true") not in ("true", "false"):
+    def _check_pair(self, key: str, value: str) -> None:
+        """Refuse what Ecto or Postgrex would crash on, each time that it is there."""
+        if instead := ecto_options.INSTEAD.get(key):
+            self._refuse(f"has {key}, which Mast cannot take from a URL: {instead}")
+        if key in ecto_options.INTEGERS:
+            self._check_integer(key, value)
+        if key == "ssl" and value not in ("true", "false"):
             self._refuse("has an ssl that is neither true nor false")
-        if query.get("sslmode", "disable") not in ("disable", "allow", "prefer"):
-            self._refuse("demands TLS by sslmode, which Mast ignores: write ssl=true")
-        if "host" in query or "hostaddr" in query:
-            self._refuse("has libpq's host, which Mast ignores: write socket_dir=/DIR")
+        if len(key) > ecto_options.MAX_KEY_CHARACTERS:
+            self._refuse(
+                f"has a query key of more than {ecto_options.MAX_KEY_CHARACTERS} characters"
+            )
+
+    def _check_integer(self, key: str, value: str) -> None:
+        if not re.fullmatch(r"[+-]?[0-9]+", value):
+            self._refuse(f"has a {key} that is not an integer")
+        least = 1 if key in ecto_options.POSITIVE else -ecto_options.MAX_INTEGER
+        digits = value.lstrip("+-").lstrip("0")
+        # Not longer than its limit: Python refuses to convert thousands of digits.
+        number = int(f"{'-' if value.startswith('-') else ''}{digits[:11] or 0}")
+        if not least <= number <= ecto_options.MAX_INTEGER:
+            self._refuse(f"has a {key} that is not from {least} to {ecto_options.MAX_INTEGER}")
 
     def _credentials(self, query: Mapping[str, str]) -> tuple[str, str | None]:
         raw_user, colon, raw_password = (self._userinfo or "").partition(":")
@@ -164,7 +193,7 @@ class _Reader:
         password: str | None = self._decode(raw_password, "password") if colon else None
         if user is None:
             # Postgrex: the option, else PGUSER, else USER of the process.
-            user = query.get("username") or self._mast.get("PGUSER") or self._mast.get("USER")
+            user = query.get("username", self._mast.get("PGUSER", self._mast.get("USER")))
         if password is None:
             password = query.get("password", self._mast.get("PGPASSWORD"))
         if not user:
@@ -186,8 +215,8 @@ class _Reader:
         return directory, port
 
     def _port(self, query: Mapping[str, str]) -> int:
-        chosen = self._port_text.removeprefix(":") or query.get("port") or self._mast.get("PGPORT")
-        text = chosen or str(DEFAULT_PORT)
+        # Not PGPORT: ecto_sql puts 5432 where the URL has none, before Postgrex looks for it.
+        text = self._port_text.removeprefix(":") or query.get("port", str(DEFAULT_PORT))
         if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _MAX_PORT:
             self._refuse(
                 f"has a port that is not a number from 1 to {_MAX_PORT}; "

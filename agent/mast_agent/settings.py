@@ -14,6 +14,7 @@ import base64
 import binascii
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,8 +46,11 @@ _MAST_VARIABLES = frozenset(
 )
 _MAST_PREFIXES = ("MAST_", "PHX_", "RELEASE_", "ERL_")
 # What Postgrex falls back to, and libpq's name for the authorities; no other of the PG* family.
-_POSTGRES_VARIABLES = frozenset({"PGUSER", "PGPASSWORD", "PGPORT", "PGSSLROOTCERT", "USER"})
+# (PGHOST, PGPORT and PGDATABASE count for Postgrex alone, not for Ecto, which always has its own.)
+_POSTGRES_VARIABLES = frozenset({"PGUSER", "PGPASSWORD", "PGSSLROOTCERT", "USER"})
 _VAULT_KEY_BYTES = 32
+# What config/runtime.exs makes an integer of, at every start, and the least that it may be.
+_INTEGERS = {"POOL_SIZE": 1, "PORT": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +229,10 @@ def check_mast(mast: Mapping[str, str]) -> None:
     for name in ("SECRET_KEY_BASE", "MAST_VAULT_KEY", "MAST_PUBLIC_URL"):
         if any(ord(char) < ord(" ") for char in mast.get(name, "")):
             raise Failure(causes.VARIABLE_MALFORMED, f"{name} contains a control character")
+    for name, least in _INTEGERS.items():
+        text = mast.get(name)
+        if text is not None and not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= least):
+            raise Failure(causes.VARIABLE_MALFORMED, f"{name} is not a number from {least} upwards")
     if mast.get("MAST_PUBLIC_URL") == "":
         raise Failure(
             causes.VARIABLE_MALFORMED,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, ecto_url
+from mast_agent import causes, ecto_options, ecto_url
 from mast_agent.failure import Code, Failure
 
 # A scheme cannot have an underscore: this never is one.
@@ -116,6 +116,16 @@ _ACCEPTED = [
     pytest.param("ecto://mast:pw@db/mast?timeout=%2B15000", {}, _PLAIN, id="signed-integer"),
     pytest.param("ecto://mast:pw@db/mast#ssl=true", {}, _PLAIN, id="fragment"),
     pytest.param("ecto://mast:pw@db/mast?sslmode=prefer", {}, _PLAIN, id="sslmode-prefer"),
+    pytest.param("ecto://mast:pw@db/mast?idle_interval=-5", {}, _PLAIN, id="negative-idle"),
+    pytest.param("ecto://mast:pw@db/mast?timeout=0004294967295", {}, _PLAIN, id="greatest-timeout"),
+    pytest.param(
+        "ecto://mast:pw@db/mast?options=-c&pgbouncer=true&target_session_attrs=any&queue=false", {},
+        _PLAIN, id="keys-that-nobody-reads",
+    ),
+    pytest.param("ecto://db/mast?password=pw", {"PGUSER": "mast", "USER": "x"}, _PLAIN, id="both"),
+    # ecto_sql has put 5432 before Postgrex looks for PGPORT.
+    pytest.param("ecto://mast:pw@db/mast", {"PGPORT": "6543"}, _PLAIN, id="pgport-not-read"),
+    pytest.param("ecto://mast:pw@db/mast", {"PGHOST": "x", "PGDATABASE": "x"}, _PLAIN, id="pghost"),
     pytest.param(
         "ecto://mast@localhost/mast?socket_dir=/run/postgresql",
         {},
@@ -233,7 +243,45 @@ _REFUSED = [
     pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=1.5", {}, "timeout", id="timeout-float"),
     pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=+1", {}, "timeout", id="timeout-plus"),
     pytest.param(f"ecto://mast:{CANARY}@db/mast?idle_interval=", {}, "idle_interval", id="idle"),
-    pytest.param(f"ecto://mast:{CANARY}@db/mast?prepare=named", {}, "prepare", id="unusable-key"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?timeout=5&timeout=x", {}, "timeout", id="first-timeout-wins"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?timeout=x&timeout=5", {}, "timeout", id="each-is-parsed"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=%2531", {}, "timeout", id="encoded-twice"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=0", {}, "timeout", id="timeout-zero"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?timeout=-1", {}, "timeout", id="timeout-negative"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?timeout=4294967296", {}, "timeout", id="timeout-too-great"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?timeout={'9' * 5000}", {}, "timeout", id="timeout-endless"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?pool_size=0", {}, "pool_size", id="no-pool"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?ssl=%2574rue", {}, "ssl", id="ssl-encoded-twice"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?ssl=no&ssl=true", {}, "ssl", id="each-ssl"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@db/mast?ssl=false&sslmode=require", {}, "ssl=true", id="ssl-counts"
+    ),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?{'k' * 256}=1", {}, "255", id="key-too-long"),
+    pytest.param(f"ecto://mast:{CANARY}@db/mast?port=", {}, "port", id="query-port-empty"),
+    pytest.param(f"ecto://db/{CANARY}?username=", {"USER": "mast"}, "user", id="query-user-empty"),
+    pytest.param(f"ecto://db/{CANARY}", {"PGUSER": "", "USER": "mast"}, "user", id="pguser-empty"),
+    pytest.param(f"ecto://mast:{CANARY}@one,two/mast", {}, "several hosts", id="two-hosts"),
+    pytest.param(
+        f"ecto://mast:{CANARY}@one:5432,two:5433/mast", {}, "several hosts", id="two-hosts-ports"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@[::1],[::2]/mast", {"ECTO_IPV6": "1"}, "several hosts", id="two-ipv6"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@[fe80::1%25eth0]/mast", {"ECTO_IPV6": "1"}, "a zone", id="zone"
+    ),
+    pytest.param(
+        f"ecto://mast:{CANARY}@[fe80::1%eth0]:5432/mast", {}, "a zone", id="zone-not-encoded"
+    ),
+    pytest.param(f"https://mast:{CANARY}@db/mast", {}, "ecto://", id="scheme-with-a-port"),
 ]  # fmt: skip
 
 
@@ -250,6 +298,52 @@ def test_refused(url: str, mast: dict[str, str], reason: str) -> None:
     assert failure.__suppress_context__ or failure.__context__ is None
 
 
+# What to write instead of each key that Mast's libraries read and cannot take as a string: which
+# these are has been seen by starting, loading and migrating a repository with each of them.
+_INSTEAD = {
+    "write timeout=": ("connect_timeout", "handshake_timeout", "ping_timeout"),
+    "write pool_size=": ("pool_count",),
+    "write idle_interval=": ("idle_limit",),
+    "write ssl=true": ("ssl_opts",),
+    "write socket_dir=": ("host", "hostaddr"),
+    "name one host": ("endpoints",),
+    "ECTO_IPV6": ("socket_options",),
+    "max_prepared_statements": ("prepare",),
+    "ALTER ROLE": ("parameters", "search_path"),
+    "leave it out": (
+        "pool", "queue_target", "queue_interval", "max_lifetime", "max_restarts", "max_seconds",
+        "shutdown", "spawn_opt", "backoff_type", "backoff_min", "backoff_max", "configure",
+        "after_connect", "connection_listeners", "disconnect_on_error_codes",
+        "show_sensitive_data_on_connection_error", "target_server_type", "transactions", "types",
+        "disable_composite_types", "log", "log_stacktrace_mfa", "stacktrace", "telemetry_prefix",
+        "otp_app", "priv", "start_apps_before_migration", "migration_lock", "migration_source",
+        "migration_repo", "migration_default_prefix", "migration_primary_key",
+        "migration_foreign_key", "migration_timestamps", "migration_cast_version_column",
+        "migration_advisory_lock_max_tries", "migration_advisory_lock_retry_interval_ms",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"), [(key, text) for text, keys in _INSTEAD.items() for key in keys]
+)
+@pytest.mark.parametrize("value", ["=10", "=", "=true", ""])
+def test_keys_that_mast_cannot_take(key: str, instead: str, value: str) -> None:
+    """Each is refused by its name, whatever its value, with what to write instead of it."""
+    with pytest.raises(Failure) as caught:
+        ecto_url.parse({"DATABASE_URL": f"ecto://mast:{CANARY}@db/mast?ssl=true&{key}{value}"})
+    failure = caught.value
+    assert failure.cause is causes.URL_REFUSED
+    assert f" {key}, " in failure.message
+    assert instead in failure.message
+    assert CANARY not in str(failure)
+
+
+def test_no_other_key_is_refused() -> None:
+    """The table above has all of them."""
+    assert {key for keys in _INSTEAD.values() for key in keys} == set(ecto_options.INSTEAD)
+
+
 @pytest.mark.parametrize("mast", [{}, {"DATABASE_URL": ""}])
 def test_missing(mast: dict[str, str]) -> None:
     """No URL and an empty one are a cause of their own."""
@@ -259,7 +353,17 @@ def test_missing(mast: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "tls"), [("", False), ("?ssl=false", False), ("?ssl=true", True)]
+    ("query", "tls"),
+    [
+        ("", False),
+        ("?ssl=false", False),
+        ("?ssl=true", True),
+        ("?ssl=true&sslmode=require", True),
+        ("?sslmode=verify-full&ssl=true", True),
+        ("?ssl=true&sslmode=disable", True),
+        ("?ssl=false&sslmode=prefer", False),
+        ("?ssl=false&ssl=true", True),
+    ],
 )
 def test_tls(*, query: str, tls: bool) -> None:
     """TLS is what ssl=true asks for, verified against the authorities of PGSSLROOTCERT."""

@@ -174,6 +174,10 @@ def test_timeout(text: str, seconds: float) -> None:
         ("RELEASE_COOKIE", True),
         ("ERL_FLAGS", True),
         ("PGUSER", True),
+        ("PGPASSWORD", True),
+        ("PGPORT", False),
+        ("PGHOST", False),
+        ("PGDATABASE", False),
         ("MAST_BIN", False),
         ("MAST_AGENT_TIMEOUT", False),
         ("MAST_AGENT_ENV_FILE", False),
@@ -203,7 +207,7 @@ def _mast(**special: str) -> dict[str, str]:
 def test_complete() -> None:
     """Mast's variables as they should be are not refused."""
     settings.check_mast(_mast())
-    settings.check_mast(_mast(MAST_PUBLIC_URL="https://mast.example"))
+    settings.check_mast(_mast(MAST_PUBLIC_URL="https://mast.example", POOL_SIZE="1", PORT="4000"))
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY_BASE", "MAST_VAULT_KEY"])
@@ -234,6 +238,12 @@ def test_missing(name: str, value: str | None) -> None:
         pytest.param("SECRET_KEY_BASE", f"{CANARY}\n", id="secret-with-newline"),
         pytest.param("MAST_PUBLIC_URL", f"https://{CANARY}\x1b", id="url-with-control"),
         pytest.param("MAST_PUBLIC_URL", "", id="url-empty"),
+        *(
+            pytest.param(name, text, id=f"{name}-{text}")
+            for name in ("POOL_SIZE", "PORT")
+            for text in ("", CANARY, "1.5", " 1", "-1", "\u0661", "9" * 5000)
+        ),
+        pytest.param("POOL_SIZE", "0", id="pool-of-none"),
     ],
 )
 def test_malformed(name: str, value: str) -> None:
