@@ -69,6 +69,23 @@ RUNTIME_DENIED = _cause(
     "Run it through the unit (systemctl start mast-agent), or set RUNTIME_DIRECTORY",
 )  # fmt: skip
 
+# --- release: the service's user, where root asks or enrolls by hand --------------------------
+SERVICE_USER_MISSING = _cause(
+    "service-user-missing", Phase.RELEASE, Code.CONFIG, _NO,
+    "Create it: systemd-sysusers; or name another: --user NAME",
+)  # fmt: skip
+SERVICE_USER_DENIED = _cause(
+    "service-user-denied", Phase.RELEASE, Code.NOPERM, _NO,
+    "Run it with CAP_SETUID and CAP_SETGID, as an ordinary root",
+)  # fmt: skip
+SERVICE_USER_DYNAMIC = _cause(
+    "service-user-dynamic", Phase.RELEASE, Code.NOPERM, _NO,
+    "Let the unit do it: systemctl restart --no-block mast-agent && mast-agent status --wait",
+)  # fmt: skip
+DIRECTORY_DENIED = _cause(
+    "directory-denied", Phase.RELEASE, Code.NOPERM, _NO,
+    "Let the service's user have it, or name another directory",
+)  # fmt: skip
 RESET_DENIED = _cause(
     "reset-denied", Phase.RELEASE, Code.NOPERM, _NO, "Run it as root: sudo mast-agent reset"
 )
@@ -152,7 +169,7 @@ ROLE_NOLOGIN = _cause(
 )
 PEER_REFUSED = _cause(
     "peer-refused", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Run as the operating-system user that the role belongs to, or map it in pg_ident.conf",
+    "Run as the user that the role belongs to (as root: --user NAME), or map it in pg_ident.conf",
 )  # fmt: skip
 HBA_REFUSED = _cause(
     "hba-refused", Phase.DATABASE, Code.CONFIG, _NO,

@@ -73,6 +73,7 @@ def enroll(
     timeout: Optional[str] = options.TIMEOUT,
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    user: Optional[str] = options.USER,
     access: Optional[str] = options.ACCESS,
     force: bool = options.flag("--force", "Run the eval also when this host is enrolled."),
 ) -> int:
@@ -87,6 +88,7 @@ def enroll(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        user=user,
         access=access,
     )
     return commands.enroll(given, os.environ, force=force)
@@ -100,6 +102,7 @@ def status(
     timeout: Optional[str] = options.TIMEOUT,
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    user: Optional[str] = options.USER,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
     as_json: bool = options.flag("--json", "Print one JSON document."),
     wait: bool = options.flag("--wait", "Wait until it is decided, for at most the timeout."),
@@ -115,6 +118,7 @@ def status(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        user=user,
         access_directory=access_directory,
     )
     return commands.status(given, os.environ, as_json=as_json, wait=wait)
@@ -128,6 +132,7 @@ def check(
     timeout: Optional[str] = options.TIMEOUT,
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
+    user: Optional[str] = options.USER,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
@@ -141,6 +146,7 @@ def check(
         timeout=timeout,
         state_directory=state_directory,
         runtime_directory=runtime_directory,
+        user=user,
         access_directory=access_directory,
     )
     return commands.check(given, os.environ)

@@ -23,6 +23,7 @@ from mast_agent.redact import Redactor, escape, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mast_agent.settings import Options, Settings
 
@@ -35,13 +36,19 @@ STATUS_SECONDS = 5.0
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     """`mast-agent enroll`. Raises Stopped after a stop signal."""
     from mast_agent import access as access_  # noqa: PLC0415 - costly, as the others
-    from mast_agent import enrollment, journal, plan  # noqa: PLC0415
+    from mast_agent import enrollment, journal, plan, service_user  # noqa: PLC0415
     from mast_agent.report import Reporter  # noqa: PLC0415 - as above
 
     config, failure = _load(options, environ)
+    directory: Path | None = config.runtime_directory
+    try:
+        config = service_user.enter(config)
+    except Failure as refused:
+        # Root is still root, or half of it: it leaves no file of its own behind.
+        directory, failure = None, failure or refused
     redactor = _redactor(config)
     journal.configure(environ)
-    reporter = Reporter(config.runtime_directory)
+    reporter = Reporter(directory)
     reporter.login(access_.variables(config.mast))
     deadline = Deadline(config.timeout)
     began = time.monotonic()
@@ -90,7 +97,7 @@ def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait:
 
 def check(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent check`."""
-    from mast_agent import preflight  # noqa: PLC0415 - costly
+    from mast_agent import preflight, service_user  # noqa: PLC0415 - costly
 
     config, failure = _load(options, environ)
     timed = options.timeout or environ.get("MAST_AGENT_TIMEOUT")
@@ -98,6 +105,11 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
     try:
         if failure is not None:
             raise failure
+        user = service_user.ask(config)
+        if user is not None:
+            config = service_user.as_user(config, user)
+            service_user.become(user)
+            _print(f"user: {user.name}, {user.origin}")
         for line in preflight.run(config, deadline):
             _print(escape(line))
     except Failure as error:

@@ -53,6 +53,12 @@ ACCESS_DIRECTORY = _option(
     "DIR",
     "Has the key that sshd reads; else /var/lib/mast-agent-access.",
 )
+USER = _option(
+    "--user",
+    "MAST_AGENT_USER",
+    "NAME",
+    "As root: the user to be; else the unit's, else the owner of the state directory.",
+)
 ACCESS = _option(
     "--access",
     "MAST_AGENT_ACCESS",
@@ -70,6 +76,7 @@ def collect(
     runtime_directory: str | None = None,
     access_directory: str | None = None,
     access: str | None = None,
+    user: str | None = None,
 ) -> Options:
     """Return what the command line gave. Raises BadParameter for a value that is none."""
     seconds = None
@@ -94,4 +101,5 @@ def collect(
         runtime_directory=Path(runtime_directory) if runtime_directory else None,
         access_directory=Path(access_directory) if access_directory else None,
         access=wanted,
+        user=user or None,
     )

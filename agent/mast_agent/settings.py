@@ -58,8 +58,8 @@ class Settings:
     """What one invocation works with.
 
     `timeout` is in seconds. `access` says whether Mast is to be able to log in to this host.
-    `mast` holds Mast's variables, secrets included: it is kept out of the repr, and so out of
-    every traceback and log.
+    `user` is the service's, where root was told it. `mast` holds Mast's variables, secrets
+    included: it is kept out of the repr, and so out of every traceback and log.
     """
 
     mast_bin: str | None
@@ -68,6 +68,7 @@ class Settings:
     runtime_directory: Path
     access_directory: Path
     access: bool
+    user: str | None = None
     mast: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -86,6 +87,7 @@ class Options:
     runtime_directory: Path | None = None
     access_directory: Path | None = None
     access: bool | None = None
+    user: str | None = None
 
 
 def load(options: Options, environ: Mapping[str, str]) -> Settings:
@@ -129,6 +131,7 @@ def _settings(
         runtime_directory=runtime_directory,
         access_directory=access_directory,
         access=access,
+        user=options.user or environ.get("MAST_AGENT_USER") or None,
         mast={**mast_variables(environ), **file},
     )
 

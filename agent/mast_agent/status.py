@@ -6,12 +6,23 @@ what they look like `render`'s. Imports neither tenacity nor structlog: operator
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import access, causes, ecto_url, host, published, record, release, storage, units
+from mast_agent import (
+    access,
+    asking,
+    causes,
+    ecto_url,
+    host,
+    published,
+    record,
+    release,
+    service_user,
+    storage,
+    units,
+)
 from mast_agent.deadline import Deadline
 from mast_agent.failure import Failure
 from mast_agent.verdict import Facts, State, Verdict, judge, with_concerns
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     from mast_agent.published import Published
     from mast_agent.record import Record
     from mast_agent.release import Release
+    from mast_agent.service_user import ServiceUser
     from mast_agent.settings import Settings
     from mast_agent.snapshot import Server, Snapshot
     from mast_agent.target import Target
@@ -59,26 +71,20 @@ class Status:
 def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
     """Learn what can be learned before `deadline`.
 
-    `settings_failure` is why the environment file could not be read, if it could not.
+    `settings_failure` is why the environment file could not be read, if it could not. Root reads
+    what only root may read, and has the database asked by the service's user (`asking`).
     """
     found_release, release_failure = _release(config)
     last, last_readable = _published(config.runtime_directory)
     recorded, record_state = _record(config.state_directory)
-    target = None
-    try:
-        target = ecto_url.parse(config.mast) if settings_failure is None else None
-    except Failure as refused:
-        settings_failure = refused
-    if settings_failure is not None and settings_failure.cause is causes.ENV_FILE_UNREADABLE:
-        # Right for the unit's user; an operator who only asks needs no right to the secrets.
-        settings_failure.remedy = "Ask as root: sudo mast-agent status"
-    snapshot, failure = _look(target, deadline) if target is not None else (None, None)
+    found_units = units.ask(units.AGENT, units.MAST, units.ACCESS)
+    target, user, settings_failure = _target(config, settings_failure, found_units.get(units.AGENT))
+    snapshot, failure = (None, None) if target is None else asking.look(target, deadline, user)
     server: Server | None = None
     progress: Progress | None = None
     if snapshot is not None:
         server = _this_host(snapshot, recorded, last)
         progress = _progress(snapshot, found_release)
-    found_units = units.ask(units.AGENT, units.MAST, units.ACCESS)
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
     seen = _access(config, recorded, last, access_unit)
@@ -109,6 +115,23 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
         access=seen,
         access_wanted=wanted,
     )
+
+
+def _target(
+    config: Settings, failure: Failure | None, unit: Unit | None
+) -> tuple[Target | None, ServiceUser | None, Failure | None]:
+    """Return which database to ask, as whom, or why none can be."""
+    if failure is None:
+        try:
+            user = service_user.find(config, unit)
+            settings = config if user is None else service_user.as_user(config, user)
+            return ecto_url.parse(settings.mast), user, None
+        except Failure as refused:
+            failure = refused
+    if failure.cause is causes.ENV_FILE_UNREADABLE:
+        # Right for the unit's user; an operator who only asks needs no right to the secrets.
+        failure.remedy = "Ask as root: sudo mast-agent status"
+    return None, None, failure
 
 
 def _access(
@@ -154,25 +177,6 @@ def _record(directory: Path) -> tuple[Record | None, str]:
     except OSError:
         return None, "unreadable"
     return found, "absent" if found is None else "present"
-
-
-def _look(target: Target, deadline: Deadline) -> tuple[Snapshot | None, Failure | None]:
-    """Ask the database once."""
-    from mast_agent import database  # noqa: PLC0415 - psycopg costs 0.2 s
-    from mast_agent.session import open_session  # noqa: PLC0415 - as above
-
-    async def ask() -> Snapshot:
-        async with open_session(target, deadline) as session:
-            snapshot = await database.look(session)
-        if snapshot.servers_locked:
-            # Whether this host is in it cannot be told, which is not the same as that it is not.
-            database.require_servers(snapshot)
-        return snapshot
-
-    try:
-        return asyncio.run(ask()), None
-    except Failure as failure:
-        return None, failure
 
 
 def _this_host(

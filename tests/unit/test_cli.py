@@ -26,6 +26,7 @@ _DIRECTORIES = {
     **{flag: _ALL[flag] for flag in ("--state-directory", "--runtime-directory")},
     **_ACCESS_DIRECTORY,
 }
+_USER = {"--user": "MAST_AGENT_USER"}
 _OF_ACCESS = {
     **{flag: _ALL[flag] for flag in ("--env-file", "--state-directory")},
     **_ACCESS_DIRECTORY,
@@ -58,9 +59,9 @@ def test_help_fits(
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("enroll", {**_ALL, "--access": "MAST_AGENT_ACCESS"}),
-        ("status", {**_ALL, **_ACCESS_DIRECTORY}),
-        ("check", {**_ALL, **_ACCESS_DIRECTORY}),
+        ("enroll", {**_ALL, **_USER, "--access": "MAST_AGENT_ACCESS"}),
+        ("status", {**_ALL, **_USER, **_ACCESS_DIRECTORY}),
+        ("check", {**_ALL, **_USER, **_ACCESS_DIRECTORY}),
         ("reset", _DIRECTORIES),
         ("access", _OF_ACCESS),
     ],
