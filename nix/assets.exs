@@ -1,5 +1,8 @@
-# Builds Mast's assets with the esbuild and tailwind of the distribution, named by MAST_ESBUILD and
-# MAST_TAILWIND: `mix run --no-deps-check --no-compile --no-start assets.exs`, after `mix compile`.
+# Has Mast's assets built with the esbuild and tailwind of the distribution, named by MAST_ESBUILD
+# and MAST_TAILWIND: `elixir -r assets.exs -S mix assets.deploy`, after `mix compile`.
+#
+# Not by `mix run`, which reads config/runtime.exs first: Mast's asks for its secrets there, and a
+# build has none.
 
 for {tool, variable} <- [esbuild: "MAST_ESBUILD", tailwind: "MAST_TAILWIND"] do
   # Persistent: loading the application later must not put its defaults back.
@@ -7,5 +10,3 @@ for {tool, variable} <- [esbuild: "MAST_ESBUILD", tailwind: "MAST_TAILWIND"] do
   # The distribution's versions differ from the ones that Mast pins for its own downloads.
   Application.put_env(tool, :version_check, false, persistent: true)
 end
-
-Mix.Task.run("assets.deploy")

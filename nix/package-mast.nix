@@ -78,7 +78,7 @@ beamPackages.mixRelease {
   # with it.
   postBuild = ''
     ln -s ${nodeModules}/node_modules assets/node_modules
-    mix run --no-deps-check --no-compile --no-start ${./assets.exs}
+    elixir -r ${./assets.exs} -S mix do loadpaths --no-deps-check + assets.deploy
     rm assets/node_modules
   '';
 
