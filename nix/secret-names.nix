@@ -4,9 +4,11 @@
 let
   matches = pattern: text: builtins.match pattern text != null;
 
-  # As a word of its own, so that MONKEY is none; and what is secret as a part of a word, too.
-  words = "PASS|PWD|KEYS?|APIKEY|COOKIE|SALT|DSN";
-  parts = "SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE";
+  # As a word of its own, so that MONKEY is none; as the last word; and as a part of any word. The
+  # same as in agent/mast_agent/redact.py.
+  words = "PASS|PASSCODE|PWD|PW|KEYS?|APIKEY|COOKIE|SALT|DSN|JWT|CREDS";
+  ends = "AUTH|AUTHORIZATION";
+  parts = "SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|BEARER|WEBHOOK";
 in
 name:
 let
@@ -14,4 +16,5 @@ let
 in
 lib.elem name (import ./secret-variables.nix)
 || matches "(.*_)?(${words})(_.*)?" upper
+|| matches "(.*_)?(${ends})" upper
 || matches ".*(${parts}).*" upper

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.agent import SECRET_KEY_BASE, VAULT_KEY
 from support.expect import CANARIES, assert_enrolled, assert_no_secret
-from support.snippets import enroll
+from support.snippets import enroll, psql
 
 if TYPE_CHECKING:
     import subprocess
@@ -196,3 +196,27 @@ def test_many_lines_are_bounded_too(
     assert lines[0].endswith("stdout: 1"), lines[0]
     assert lines[-1].endswith("stdout: 100000"), lines[-1]
     assert any(re.search(r"\(\d+ lines dropped\)", line) for line in lines), lines[-60:]
+
+
+def test_what_follows_the_claim_takes_nothing_away(
+    scripted_agent: Callable[[str], Agent], cluster: Cluster, database: str
+) -> None:
+    """With log lines behind the contract's line, id and key are still what Mast reported."""
+    # Two rows that are not called like this host: only the claim tells which it is.
+    insert = psql(
+        cluster, database,
+        "INSERT INTO servers (name, host) VALUES ('one', '192.0.2.1'), ('two', '192.0.2.2')",
+    )  # fmt: skip
+    wanted = psql(cluster, database, "SELECT id FROM servers WHERE name = 'two'")
+    server = r"\"server\": {\"id\": \"$id\"}"
+    claim = rf"{{\"mast_bootstrap\": 1, {server}, \"public_key\": \"ssh-ed25519 AA\"}}"
+    quoted = r"{\"severity\": \"info\", \"message\": \"{\\\"mast_bootstrap\\\": 1}\"}"
+    agent = scripted_agent(
+        f'{insert}\nid=$({wanted})\nprintf "%s\\r\\n" "{claim}"\n'
+        f'printf "%s\\n" "{quoted}" "flushed"\n'
+    )
+    result = agent.enroll(30, MAST_AGENT_ACCESS="yes")
+    assert_enrolled(
+        agent, result, cluster.sql("SELECT id FROM servers WHERE name = 'two'", database)
+    )
+    assert agent.record()["key"]["public"] == "ssh-ed25519 AA", agent.record()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from mast_agent import redact
 from nix.evaluator import ROOT
 
 if TYPE_CHECKING:
@@ -132,6 +134,13 @@ SOUNDING = [
     "SSH_PRIVATE",
     "MAST_ACCESS_TOKENS",
     "PASSWORD_FILE",
+    "SLACK_WEBHOOK_URL",
+    "BEARER",
+    "REDISCLI_AUTH",
+    "SIGNING_JWT",
+    "PASSCODE",
+    "ADMIN_PW",
+    "AWS_CREDS",
 ]
 HARMLESS = [
     "MONKEY",
@@ -141,6 +150,9 @@ HARMLESS = [
     "POOL_SIZE",
     "KEYBOARD",
     "SALTED",
+    "MAST_AUTHOR",
+    "AUTH_MODE",
+    "MAST_PASSIVE",
 ]
 
 
@@ -153,6 +165,18 @@ def test_secrets_by_name(nix: Nix) -> None:
         """
     )
     assert judged == SOUNDING
+
+
+def test_the_agent_masks_what_the_module_refuses(nix: Nix) -> None:
+    """Both judge by the same words, and what is refused in the settings is masked in the file."""
+    text = (ROOT / "nix/secret-names.nix").read_text()
+    words = dict(re.findall(r'^  (words|ends|parts) = "(.*)";$', text, re.MULTILINE))
+    assert words == {"words": redact.WORDS, "ends": redact.ENDS, "parts": redact.PARTS}
+    known = nix(f"import {ROOT}/nix/secret-variables.nix")
+    assert all(map(redact.is_secret_name, [*SOUNDING, *known]))
+    # Where nothing is refused, as when masking, a word that is glued to another counts too.
+    glued = {"MONKEY", "COMPASS", "BYPASS_CACHE"}
+    assert {name for name in HARMLESS if redact.is_secret_name(name)} == glued
 
 
 # MAST_SELF_HOST: words of the refusal, and of the remedy; with access, and without.
