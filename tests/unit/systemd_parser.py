@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mast_agent import service_manager
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,14 +37,15 @@ def _load() -> Callable[..., int] | None:
 
 
 _load_env_file = _load()
-AVAILABLE = _load_env_file is not None
+#: Of that systemd; 0 where there is none.
+VERSION = max(service_manager.versions(), default=0) if _load_env_file is not None else 0
 
 
-def parse(text: str) -> dict[str, str]:
-    """Return what systemd makes of `text`. Raises ValueError when it refuses it."""
+def parse(content: bytes) -> dict[str, str]:
+    """Return what systemd makes of `content`. Raises ValueError when it refuses it."""
     assert _load_env_file is not None
     with tempfile.NamedTemporaryFile() as file:
-        file.write(text.encode())
+        file.write(content)
         file.flush()
         assignments = ctypes.POINTER(ctypes.c_char_p)()
         error = _load_env_file(None, file.name.encode(), ctypes.byref(assignments))

@@ -1,4 +1,4 @@
-"""The environment file by systemd's rules, and against systemd's own reader where there is one."""
+"""The environment file: how it is opened, and which reading of it holds on this machine."""
 
 from __future__ import annotations
 
@@ -7,170 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from mast_agent import causes, envfile
+from mast_agent import causes, envfile, service_manager
 from mast_agent.failure import Code, Failure
-from unit import systemd_parser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from mast_agent.failure import Cause
-
-    Reader = Callable[[str], dict[str, str]]
-
-CANARY = "Zq7_Canary"
-
-READERS = [pytest.param(envfile.parse, id="agent")]
-if systemd_parser.AVAILABLE:
-    READERS.append(pytest.param(systemd_parser.parse, id="systemd"))
-readers = pytest.mark.parametrize("read", READERS)
-
-
-@readers
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("", {}, id="empty"),
-        pytest.param("\n\n  \n\t\n", {}, id="blank-lines"),
-        pytest.param("A=1", {"A": "1"}, id="no-newline-at-end"),
-        pytest.param("A=1\nB=2\n", {"A": "1", "B": "2"}, id="two"),
-        pytest.param("A=1\r\nB=2\r\n", {"A": "1", "B": "2"}, id="crlf"),
-        pytest.param("A=1\rB=2\r", {"A": "1", "B": "2"}, id="cr"),
-        pytest.param("A=1\nA=2\n", {"A": "2"}, id="later-wins"),
-        pytest.param("A=\n", {"A": ""}, id="empty-value"),
-        pytest.param("A=''\nB=\"\"\n", {"A": "", "B": ""}, id="empty-quotes"),
-        pytest.param("  A \t=  b  \n", {"A": "b"}, id="blanks-around"),
-        pytest.param("A=b  c\n", {"A": "b  c"}, id="blanks-inside"),
-        pytest.param("# c\n; c\n  # c\nA=1\n", {"A": "1"}, id="comments"),
-        pytest.param("A=1 # no comment\n", {"A": "1 # no comment"}, id="hash-in-value"),
-        pytest.param("A=;1\n", {"A": ";1"}, id="semicolon-in-value"),
-        pytest.param("A=b=c==\n", {"A": "b=c=="}, id="equals-in-value"),
-        pytest.param("A='b c'\n", {"A": "b c"}, id="single-quotes"),
-        pytest.param("A='b\\c\"d'\n", {"A": 'b\\c"d'}, id="nothing-escapes-in-single-quotes"),
-        pytest.param("A='b\nc'\n", {"A": "b\nc"}, id="newline-in-single-quotes"),
-        pytest.param('A="b\nc"\n', {"A": "b\nc"}, id="newline-in-double-quotes"),
-        pytest.param('A="\\"\\\\\\`\\$"\n', {"A": '"\\`$'}, id="escapes-in-double-quotes"),
-        pytest.param('A="\\n\\t\\x"\n', {"A": "\\n\\t\\x"}, id="no-escapes-in-double-quotes"),
-        pytest.param('A="b\\\nc"\n', {"A": "bc"}, id="continued-in-double-quotes"),
-        pytest.param("A=b\\\nc\n", {"A": "bc"}, id="continued"),
-        pytest.param("A=b\\\n   c\n", {"A": "b   c"}, id="continued-with-blanks"),
-        pytest.param("A=b\\\r\nB=2\n", {"A": "b", "B": "2"}, id="backslash-before-crlf"),
-        pytest.param("A=\\b\\ \\#\\\\\n", {"A": "b #\\"}, id="escapes"),
-        pytest.param("A=b\\ \n", {"A": "b "}, id="escaped-blank-at-end"),
-        pytest.param("A=b\\", {"A": "b"}, id="backslash-at-end"),
-        pytest.param("A=\\\n'b'\n", {"A": "'b'"}, id="quote-after-continuation-is-plain"),
-        pytest.param('A="b"\'c\'"d"\n', {"A": "bcd"}, id="quotes-side-by-side"),
-        pytest.param("A='b' 'c'\n", {"A": "bc"}, id="quotes-apart"),
-        pytest.param("A='b'c d \n", {"A": "bc d"}, id="plain-after-quotes"),
-        pytest.param("A=b'c'\n", {"A": "b'c'"}, id="quotes-after-plain"),
-        pytest.param("A='b'c\"d\"\n", {"A": 'bc"d"'}, id="quotes-after-quotes-and-plain"),
-        pytest.param("A=$B ${B} `b`\n", {"A": "$B ${B} `b`"}, id="no-expansion"),
-        pytest.param("A=é☃\n", {"A": "é☃"}, id="utf8"),
-        pytest.param("_A1=x\n", {"_A1": "x"}, id="name"),
-    ],
-)
-def test_reading(read: Reader, text: str, expected: dict[str, str]) -> None:
-    """Each form is read as systemd reads it."""
-    assert read(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "name"),
-    [
-        pytest.param(f"A=1\nB='{CANARY}\nC=2\n", 2, "B", id="single-quote-open"),
-        pytest.param(f'A="{CANARY}\n', 1, "A", id="double-quote-open"),
-        pytest.param(f"A='b'\"{CANARY}", 1, "A", id="second-quote-open"),
-        pytest.param(f"# c\n{CANARY}\nB=2\n", 2, "", id="no-equals"),
-        pytest.param(f"A='1\n2'\n{CANARY}", 3, "", id="no-equals-at-end"),
-        pytest.param(f"{CANARY}-x=1\n", 1, "", id="name-with-dash"),
-        pytest.param(f"export {CANARY}=1\n", 1, "", id="export"),
-        pytest.param(f"\n=({CANARY})\n", 2, "", id="no-name"),
-        pytest.param(f"1A={CANARY}\n", 1, "", id="name-with-digit-first"),
-        pytest.param(f"Á={CANARY}\n", 1, "", id="name-not-ascii"),
-        pytest.param(f"A={CANARY}\0\n", 1, "A", id="nul"),
-    ],
-)
-def test_errors(text: str, line: int, name: str) -> None:
-    """What would lose a variable is an error with its line and name, and shows no value."""
-    with pytest.raises(SyntaxError) as caught:
-        envfile.parse(text)
-    assert caught.value.lineno == line
-    assert caught.value.msg is not None
-    assert CANARY not in caught.value.msg
-    assert name in caught.value.msg.split() or not name
-
-
-def test_byte_order_mark() -> None:
-    """A byte order mark is no part of the first name."""
-    assert envfile.parse("\ufeffA=1\n") == {"A": "1"}
-
-
-# systemd refuses code points that Unicode does not assign.
-_VALUES = st.text(st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\0"))
-
-
-def _in_double_quotes(value: str) -> str:
-    for special in '\\"`$':
-        value = value.replace(special, f"\\{special}")
-    return f'"{value}"'
-
-
-def _in_single_quotes(value: str) -> str:
-    """Quote it; a quote in it stands in double quotes between two single-quoted parts."""
-    return "'" + value.replace("'", "'\"'\"'") + "'"
-
-
-@readers
-@pytest.mark.parametrize("quote", [_in_double_quotes, _in_single_quotes])
-@given(values=st.lists(_VALUES, min_size=1, max_size=3))
-def test_round_trip(read: Reader, quote: Callable[[str], str], values: list[str]) -> None:
-    """Any value, quoted by the rules, is read back the same, and so are its neighbours."""
-    text = "".join(f"V{index}={quote(value)}\n" for index, value in enumerate(values))
-    assert read(text) == {f"V{index}": value for index, value in enumerate(values)}
-
-
-@readers
-@given(value=_VALUES.map(lambda text: text.replace("\r", "").replace("\n", "")))
-def test_round_trip_escaped(read: Reader, value: str) -> None:
-    """A value of one line survives with a backslash before each character."""
-    text = "".join(f"\\{char}" for char in value)
-    assert read(f"A={text}\nB=2\n") == {"A": value, "B": "2"}
-
-
-# Without comments: what a backslash does in one has changed in systemd 258.
-_SNIPPETS = st.lists(st.sampled_from([*"AB= \t\n\r'\"\\`$x1é", "A=", "\nB="]), max_size=25)
-
-
-@readers
-@given(_SNIPPETS.map("".join))
-def test_agreement(read: Reader, text: str) -> None:
-    """Whatever the agent takes, systemd takes, and reads the same."""
-    expected = _parse_or_none(text)
-    if expected is not None:
-        assert read(text) == expected
-        assert all(name and "=" not in name for name in expected)
-
-
-def _parse_or_none(text: str) -> dict[str, str] | None:
-    try:
-        return envfile.parse(text)
-    except SyntaxError:
-        return None
-
-
-@given(st.text(st.sampled_from("αβγδ=\n\r'\"\\#; \tA1\0"), max_size=60))
-def test_any_text(text: str) -> None:
-    """Any text is read, or refused by a SyntaxError that repeats no part of a value."""
-    message = ""
-    try:
-        envfile.parse(text)
-    except SyntaxError as error:
-        message = f"{error.msg} {error.text}"
-        assert 1 <= (error.lineno or 0) <= text.count("\n") + 1  # noqa: PT017 - both ends are right
-    assert not set("αβγδ") & set(message)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +22,9 @@ def test_any_text(text: str) -> None:
         pytest.param(b"A=1\nB='zq7canary\n", "line 2", id="quote-open"),
         pytest.param(b"A=1\n\nC=zq7canary\xff\n", "line 3", id="not-utf8"),
         pytest.param(b"A=zq7canary\0", "line 1", id="nul"),
+        pytest.param(b"A=1\n# zq7canary\0", "line 2", id="nul-in-a-comment"),
+        pytest.param(b"\xef\xbb\xbfA=zq7canary\n", "byte order mark", id="byte-order-mark"),
+        pytest.param("A=zq7canary\ufffe\n".encode(), "no character", id="noncharacter"),
         pytest.param(b"A=zq7canary\n" + b"#" * envfile.MAX_BYTES, "larger", id="too-large"),
     ],
 )
@@ -232,3 +78,63 @@ def test_fifo(tmp_path: Path) -> None:
     begin = time.monotonic()
     _refusal(tmp_path / "fifo", causes.ENV_FILE_MALFORMED)
     assert time.monotonic() - begin < 1
+
+
+_AMBIGUOUS = b"A=1\n# zq7canary \\\nB=2\n"
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ({252}, {"A": "1"}),
+        ({253}, {"A": "1"}),
+        ({254}, {"A": "1", "B": "2"}),
+        ({257}, {"A": "1", "B": "2"}),
+        ({252, 253}, {"A": "1"}),
+    ],
+)
+def test_the_systemd_at_hand(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    versions: set[int],
+    expected: dict[str, str],
+) -> None:
+    """A comment that ends in a backslash is read as the installed systemd reads it."""
+    monkeypatch.setattr(service_manager, "versions", lambda: frozenset(versions))
+    (tmp_path / "mast.env").write_bytes(_AMBIGUOUS)
+    assert envfile.read(tmp_path / "mast.env") == expected
+
+
+@pytest.mark.parametrize("versions", [set(), {252, 257}])
+def test_a_systemd_that_cannot_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: set[int]
+) -> None:
+    """Where it cannot be told, such a comment is refused with its line and what to do."""
+    monkeypatch.setattr(service_manager, "versions", lambda: frozenset(versions))
+    (tmp_path / "mast.env").write_bytes(_AMBIGUOUS)
+    failure = _refusal(tmp_path / "mast.env", causes.ENV_FILE_MALFORMED)
+    assert "line 2" in failure.message
+    assert "Take the backslash away" in failure.message
+    assert "zq7canary" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"# c \\\n# d\nA=1\n", b"# c \\\n\nA=1\n", b"# c \\\r\nA=1\n", b"A=1\n# c \\"],
+)
+def test_a_comment_that_makes_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """It is refused only where the two readings differ."""
+    monkeypatch.setattr(service_manager, "versions", frozenset)
+    (tmp_path / "mast.env").write_bytes(content)
+    assert envfile.read(tmp_path / "mast.env") == {"A": "1"}
+
+
+def test_systemd_is_looked_for_only_where_it_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file without such a comment costs no look at the machine."""
+    monkeypatch.setattr(service_manager, "versions", lambda: pytest.fail("asked"))
+    (tmp_path / "mast.env").write_bytes(b"# c \\x\nA=1\n")
+    assert envfile.read(tmp_path / "mast.env") == {"A": "1"}

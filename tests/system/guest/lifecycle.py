@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import environment_files
 import inside
 
 UNITS = ("mast-agent.service", "mast-agent-access.service", "mast.service")
@@ -41,6 +42,7 @@ def install() -> dict[str, Any]:
     inside.create_database()
     inside.write_environment()
     inside.must("systemctl", "enable", "mast.service")
+    facts["environment_files"] = environment_files.read_all()
     facts["state_after_enabling"] = inside.show("mast.service", "ActiveState")["ActiveState"]
     return facts
 
