@@ -2,8 +2,8 @@
 
 Root does not ask itself: a child becomes the service's user for good, asks, and hands what it saw
 back through a pipe. The asker stays root, who may still read the record of the next minute. A
-child and not descriptors that were opened before: systemd shows a dynamic user's directory on
-disk as somebody else's.
+child and not descriptors that were opened before: on disk, a dynamic user's directory may be
+somebody else's (docs/decisions.md).
 """
 
 from __future__ import annotations

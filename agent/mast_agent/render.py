@@ -150,10 +150,12 @@ def text(status: Status) -> str:
 
 
 def _database(status: Status) -> str:
-    failure = status.settings_failure or status.facts.failure
+    if (why := status.settings_failure) is not None:
+        # What has to be done for more to be said; the verdict's own remedy may be another.
+        return f"not asked: {why.message} ({why.cause.slug}). {why.remedy}"
+    failure = status.facts.failure
     if failure is not None:
-        prefix = "not asked: " if status.settings_failure else ""
-        return f"{prefix}{failure.message} ({failure.cause.slug})"
+        return f"{failure.message} ({failure.cause.slug})"
     return "reachable, and has this host" if status.facts.server else "reachable"
 
 

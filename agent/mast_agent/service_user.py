@@ -125,7 +125,7 @@ def enter(config: Settings) -> Settings:
     if user is None:
         return config
     if user.is_dynamic:
-        # systemd keeps its directories behind others of root's, and shows them on disk as nobody's.
+        # Its directories lie behind others of root's, and may be somebody else's on disk.
         raise Failure(
             causes.SERVICE_USER_DYNAMIC,
             f"{user.name}, {user.origin}, is a dynamic user, whom systemd gives directories of "

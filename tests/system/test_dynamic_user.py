@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
+#: Remedies, as they are printed and carried out.
+LET_THE_UNIT = "systemctl restart --no-block mast-agent && mast-agent status --wait"
+HAVE_THE_USER = "systemd-run -p Type=exec -p DynamicUser=yes -p User=mast sleep 60"
+
 _BOTH = "[Service]\nDynamicUser=yes\n"
 _AGENT = """\
 LoadCredential=mast.env:/etc/mast.env
@@ -113,3 +117,41 @@ def test_nobody_learns_why_it_failed(boots: tuple[dict[str, Any], dict[str, Any]
     assert second["failed"]["ExecMainStatus"] == "78"
     assert second["failed_nobody"]["code"] == 1
     assert "/opt/nowhere/bin/mast does not exist" in second["failed_nobody"]["text"]
+
+
+def test_root_asks_as_the_dynamic_user(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Over the socket root is the role's peer too, and sees that the row is gone."""
+    first, second = boots
+    code, out, err, _ = first["check"]
+    assert code == 0, (out, err)
+    assert out.startswith("user: mast, the user of mast-agent.service\n")
+    assert second["stale"]["code"] == 5, second["stale"]
+    assert second["stale"]["database"]["reachable"]
+
+
+def test_enrolling_by_hand_is_left_to_the_unit(
+    boots: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """A hand run says that the unit has to do it, and what it says to do works."""
+    first, _ = boots
+    code, _, err, _ = first["by_hand"]
+    assert code == 77
+    assert "[service-user-dynamic, exit 77]" in err
+    assert LET_THE_UNIT in err
+    code, out, err, _ = first["let_the_unit"]
+    assert code == 0, (out, err)
+
+
+def test_a_user_who_is_not_there(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """With the units stopped, the missing user is named, and how to see more; and that works."""
+    seen = boots[1]["without_user"]
+    assert seen["user"] == 2
+    code, _, err, _ = seen["check"]
+    assert code == 78
+    assert "[service-user-missing, exit 78]" in err
+    assert HAVE_THE_USER in err
+    assert "is a dynamic one" in seen["status"]["text"]
+    assert HAVE_THE_USER in seen["status"]["text"]
+    assert seen["remedy"][0] == 0, seen["remedy"]
+    assert seen["check_with_it"][0] == 0, seen["check_with_it"]
+    assert seen["status_with_it"]["database"]["reachable"], seen["status_with_it"]

@@ -76,6 +76,41 @@ def test_following_the_page_ends_enrolled(boots: tuple[dict[str, Any], dict[str,
     assert original["environment"] == ["640", "root", "mast"]
 
 
+def test_root_is_told_what_the_service_is_told(
+    boots: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Over a socket with peer authentication, root asks as mast, and has the same verdict."""
+    asked = boots[0]["asked"]
+    for name, (code, out, err, _) in asked["check"].items():
+        assert code == 0, (name, out, err)
+    assert asked["check"]["root"][1].startswith("user: mast, the user of mast-agent.service\n")
+    for name in ("root", "mast"):
+        assert asked["status"][name]["code"] == 0, asked["status"][name]
+        assert asked["status"][name]["database"]["reachable"], asked["status"][name]
+        assert asked["stale"][name]["code"] == 5, asked["stale"][name]
+    assert asked["again"]["code"] == 0, asked["again"]
+
+
+def test_a_hand_run_is_not_in_the_units_way(
+    boots: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """`enroll` as root before the unit leaves nothing of root's, and the unit goes on with it."""
+    by_hand = boots[0]["by_hand"]
+    assert by_hand["ran"][0] == 0, by_hand["ran"]
+    assert set(by_hand["owners"].values()) == {"mast"}, by_hand["owners"]
+    assert {"/var/lib/mast-agent/enrollment.json", "/run/mast-agent/lock"} <= set(by_hand["owners"])
+    assert by_hand["agent"]["SubState"] == "exited"
+    assert by_hand["servers"] == ["guest"]
+
+
+def test_what_root_left_is_moved_away(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Where a hand run once left root's directory for the eval, the unit enrolls all the same."""
+    left = boots[0]["left_by_root"]
+    assert left["agent"]["SubState"] == "exited", left["agent"]
+    assert left["owner"] == "mast"
+    assert left["servers"] == ["guest"]
+
+
 def test_both_sandboxes_of_the_page_work(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """The tight one has no network, the reduced one no namespace, and both end enrolled."""
     original, _ = boots

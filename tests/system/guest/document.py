@@ -24,6 +24,9 @@ def original() -> dict[str, Any]:
         "status": inside.status(),
         "environment": _mode(inside.ENV_FILE),
     }
+    facts["asked"] = _asked()
+    facts["by_hand"] = _by_hand()
+    facts["left_by_root"] = _left_by_root()
     page.follow("A tighter sandbox, with a local socket")
     facts["tight"] = _unit()
     page.follow("In a container without nesting")
@@ -52,6 +55,46 @@ def clone() -> dict[str, Any]:
     page.follow("Removing")
     facts["left"] = inside.run("systemctl", "is-active", "mast", "mast-agent").out.split()
     return facts | {"ran": page.ran}
+
+
+def _asked() -> dict[str, Any]:
+    """Ask as root and as the service's user, before and after the row is lost; have it back."""
+    users = {"root": None, "mast": "mast"}
+    facts: dict[str, Any] = {
+        "check": {
+            name: inside.run("mast-agent", "check", user=user) for name, user in users.items()
+        },
+        "status": {who: inside.status_json(user=user) for who, user in users.items()},
+    }
+    inside.psql("DELETE FROM servers")
+    facts["stale"] = {who: inside.status_json(user=user) for who, user in users.items()}
+    inside.must("systemctl", "restart", "mast-agent")
+    facts["again"] = inside.status_json()
+    return facts
+
+
+def _by_hand() -> dict[str, Any]:
+    """Enroll as root by hand on a machine whose unit has never run, then start the unit."""
+    inside.must("systemctl", "stop", "mast-agent")
+    inside.psql("DELETE FROM servers")
+    inside.must("rm", "-rf", "/run/mast-agent", str(inside.STATE))
+    ran = inside.run("mast-agent", "enroll", "--timeout", "60")
+    found = [path for path in (inside.STATE, inside.STATUS.parent) if path.exists()]
+    owners = {str(path): path.owner() for each in found for path in (each, *each.rglob("*"))}
+    inside.must("systemctl", "start", "mast-agent")
+    return {"ran": ran, "owners": owners, "agent": inside.agent(), "servers": _rows()}
+
+
+def _left_by_root() -> dict[str, Any]:
+    """Leave root's directory where the eval's is to be, as hand runs once did, and enroll."""
+    inside.must("systemctl", "stop", "mast-agent")
+    inside.psql("DELETE FROM servers")
+    left = inside.STATUS.parent / "eval"
+    inside.must("rm", "-rf", str(left))
+    left.mkdir(mode=0o700)
+    (left / "file").touch()
+    inside.must("systemctl", "start", "mast-agent")
+    return {"agent": inside.agent(), "owner": left.owner(), "servers": _rows()}
 
 
 class _Page:

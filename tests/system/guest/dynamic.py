@@ -8,6 +8,10 @@ from typing import Any
 import inside
 import lifecycle
 
+#: Remedies, as they are printed.
+LET_THE_UNIT = "systemctl restart --no-block mast-agent && mast-agent status --wait"
+HAVE_THE_USER = "systemd-run -p Type=exec -p DynamicUser=yes -p User=mast sleep 60"
+
 
 def first_boot() -> dict[str, Any]:
     """Enroll at boot, and look at it as root and as nobody."""
@@ -25,6 +29,9 @@ def first_boot() -> dict[str, Any]:
         "status_nobody": inside.status(user="nobody"),
         "leaks": lifecycle.leaks([]),
         "journal": inside.journal("-t", "mast-agent", "-u", "mast-agent.service"),
+        "check": inside.run("mast-agent", "check"),
+        "by_hand": inside.run("mast-agent", "enroll"),
+        "let_the_unit": inside.run("sh", "-c", LET_THE_UNIT),
     }
 
 
@@ -41,6 +48,25 @@ def second_boot() -> dict[str, Any]:
     inside.run("systemctl", "restart", "mast-agent")
     facts["failed"] = inside.await_state("failed")
     facts["failed_nobody"] = inside.status(user="nobody")
+    inside.drop_in("broken", "")
+    inside.must("systemctl", "restart", "mast-agent")
+    inside.psql("DELETE FROM servers")
+    facts["stale"] = inside.status_json()
+    facts["without_user"] = _without_user()
+    return facts
+
+
+def _without_user() -> dict[str, Any]:
+    """Stop the units, and with them the user; ask, and do what is said."""
+    inside.must("systemctl", "stop", "mast-agent", "mast")
+    facts: dict[str, Any] = {
+        "user": inside.run("getent", "passwd", "mast").code,
+        "check": inside.run("mast-agent", "check"),
+        "status": inside.status(),
+    }
+    facts["remedy"] = inside.run("sh", "-c", HAVE_THE_USER)
+    facts["check_with_it"] = inside.run("mast-agent", "check")
+    facts["status_with_it"] = inside.status_json()
     return facts
 
 
