@@ -2,6 +2,7 @@
 # those of systemd/, which Debian's package takes as well; the NixOS module adds to them.
 {
   lib,
+  glib,
   python3Packages,
   installShellFiles,
 }:
@@ -15,6 +16,14 @@ let
       throw "mast-agent: agent/mast_agent/__init__.py states no __version__"
     else
       lib.head versionOfSource;
+
+  # The agent asks systemd over D-Bus where it can, and does without where it cannot. pydbus has
+  # had no release since 2018: the day that nixpkgs drops it, or marks it as broken, is none on
+  # which nothing can be built.
+  withDBus = import ./usable.nix python3Packages "pydbus";
+
+  # Where PyGObject finds what GLib and Gio are; nothing else on NixOS tells it.
+  typelibs = lib.makeSearchPathOutput "out" "lib/girepository-1.0" [ glib ];
 in
 python3Packages.buildPythonApplication {
   pname = "mast-agent";
@@ -40,14 +49,30 @@ python3Packages.buildPythonApplication {
 
   build-system = [ python3Packages.setuptools ];
 
-  dependencies = with python3Packages; [
-    psycopg
-    pydbus
-    pygobject3
-    structlog
-    systemd-python
-    tenacity
-    typer
+  dependencies =
+    with python3Packages;
+    [
+      psycopg
+      structlog
+      systemd-python
+      tenacity
+      typer
+    ]
+    ++ (
+      if withDBus then
+        [
+          pydbus
+          pygobject3
+        ]
+      else
+        lib.warn "mast-agent: this nixpkgs has no usable pydbus, so that its status cannot ask systemd (unit: unknown). It enrolls all the same." [ ]
+    );
+
+  makeWrapperArgs = lib.optionals withDBus [
+    "--prefix"
+    "GI_TYPELIB_PATH"
+    ":"
+    typelibs
   ];
 
   nativeBuildInputs = [ installShellFiles ];
@@ -57,6 +82,10 @@ python3Packages.buildPythonApplication {
     pytestCheckHook
   ];
   enabledTestPaths = [ "tests/unit" ];
+  # With the path that the program gets, and not with what the builder happens to have.
+  preCheck = lib.optionalString withDBus ''
+    GI_TYPELIB_PATH=${typelibs} python -c 'import pydbus; from gi.repository import GLib'
+  '';
 
   postInstall = ''
     units=$out/lib/systemd/system

@@ -26,11 +26,9 @@ let
       tenacity
       typer
     ]
-    # Both are bindings to what only Linux has.
-    ++ lib.optionals stdenv.hostPlatform.isLinux [
-      pydbus
-      systemd-python
-    ]
+    # Both are bindings to what only Linux has; the agent does without the first.
+    ++ lib.optional stdenv.hostPlatform.isLinux systemd-python
+    ++ lib.optional (stdenv.hostPlatform.isLinux && import ./usable.nix packages "pydbus") pydbus
   );
 in
 mkShell {

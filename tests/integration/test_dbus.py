@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,23 @@ def test_enrolling_does_not_ask_the_bus(
     with bus("deaf", directory) as address:
         result = agent.enroll(10, DBUS_SYSTEM_BUS_ADDRESS=address)
     assert_enrolled(agent, result, server_id)
+
+
+@pytest.mark.parametrize("missing", ["pydbus", "gi"])
+def test_without_the_bindings(
+    agent: Agent, cluster: Cluster, database: str, scratch: Path, missing: str
+) -> None:
+    """Where pydbus or PyGObject cannot be loaded, all but the units is there all the same."""
+    server_id = add_row(cluster, database)
+    folder = scratch / f"without-{missing}"
+    folder.mkdir()
+    (folder / f"{missing}.py").write_text(f"raise ImportError('no {missing} here')\n")
+    path = os.environ.get("PYTHONPATH")
+    bindings = {"PYTHONPATH": f"{folder}:{path}" if path else str(folder)}
+    assert_enrolled(agent, agent.enroll(30, **bindings), server_id)
+    text = agent.run("status", **bindings)
+    assert text.code == 0, text
+    assert "unit: unknown" in text.stdout, text
+    assert "Traceback" not in text.stderr, text
+    assert agent.run("check", **bindings).code == 0
+    assert set(agent.status(**bindings)["units"].values()) == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,63 @@ def test_dependencies_are_those_of_pyproject(recorded: Any) -> None:
         "systemd-python",
     }
     assert recorded["build-system"] == ["python3-setuptools"]
+
+
+def test_the_program_finds_glib(recorded: Any) -> None:
+    """PyGObject is told where GLib's typelibs are, by the path with which the package is checked.
+
+    Without it `import pydbus` fails: nixpkgs' issue 420899.
+    """
+    *option, path = recorded["makeWrapperArgs"]
+    assert option == ["--prefix", "GI_TYPELIB_PATH", ":"]
+    assert re.fullmatch(r"/nix/store/[0-9a-z]{32}-glib/lib/girepository-1\.0", path)
+    assert f"GI_TYPELIB_PATH={path} python -c 'import pydbus; " in recorded["preCheck"]
+
+
+#: How a nixpkgs can be without pydbus.
+WITHOUT_PYDBUS = {
+    "gone": 'removeAttrs harness.pkgs.python3Packages [ "pydbus" ]',
+    "an alias that throws": 'harness.pkgs.python3Packages // { pydbus = throw "removed"; }',
+    "broken": """harness.pkgs.python3Packages // {
+        pydbus = harness.pkgs.jq // { drvPath = throw "marked as broken"; };
+    }""",
+}
+
+
+@pytest.mark.parametrize("packages", WITHOUT_PYDBUS.values(), ids=WITHOUT_PYDBUS)
+def test_without_pydbus(nix: Nix, packages: str) -> None:
+    """A nixpkgs without pydbus builds an agent that lives without D-Bus, and says so."""
+    expression = f"""
+        let
+          args = (harness.pkgs.callPackage {ROOT}/nix/package-agent.nix {{
+            python3Packages = {packages};
+          }}).recorded;
+        in
+        {{
+          dependencies = map (package: package.name) args.dependencies;
+          inherit (args) makeWrapperArgs preCheck;
+        }}
+    """
+    made = nix(expression)
+    assert not {"python3-pydbus", "python3-pygobject3"} & set(made["dependencies"])
+    assert "python3-psycopg" in made["dependencies"]
+    assert (made["makeWrapperArgs"], made["preCheck"]) == ([], "")
+    said = nix.refusal(f'builtins.deepSeq ({expression}) (throw "the end")')
+    assert "this nixpkgs has no usable pydbus" in said
+    shell = nix(
+        f"""
+        let
+          shell = harness.pkgs.callPackage {ROOT}/nix/shell.nix {{
+            python3.withPackages = choose:
+              {{ name = "python3"; chosen = map (p: p.name) (choose ({packages})); }};
+          }};
+          isPython = package: package.name == "python3";
+        in
+        map (p: p.chosen) (builtins.filter isPython shell.recorded.packages)
+        """
+    )
+    assert "python3-systemd-python" in shell[0]
+    assert "python3-pydbus" not in shell[0]
 
 
 def test_unit_tests_are_the_check_phase(recorded: Any) -> None:

@@ -160,6 +160,7 @@ let
           "coreutils"
           "esbuild"
           "findutils"
+          "glib"
           "gnugrep"
           "gnused"
           "inotify-tools"

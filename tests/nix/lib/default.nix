@@ -101,6 +101,7 @@ let
       lib.splitCharacters "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     );
     splitCharacters = text: genList (i: substring i 1 text) (stringLength text);
+    warn = message: builtins.trace "evaluation warning: ${message}";
     unique = foldl' (found: each: if elem each found then found else found ++ [ each ]) [ ];
 
     escapeRegex =
