@@ -23,6 +23,8 @@ let
   weakly = lib.mkOverride 1400;
   sshdIsOurs = options.services.openssh.enable.highestPrio == (weakly null).priority;
 
+  sshdRule = lib.splitString "\n" (builtins.readFile ../systemd/sshd.conf);
+
   # The commands of systemd/sudoers.conf, where each is explained: what Debian's sudo permits.
   sudoers = lib.splitString "\n" (builtins.readFile ../systemd/sudoers.conf);
   commandOf =
@@ -65,20 +67,11 @@ in
             ++ lib.optional config.networking.enableIPv6 { addr = "[::1]"; }
           )
         );
-        # At the very end: after `Match all` many directives are refused. NixOS puts this through a
-        # shell's here-document, so there may be no dollar sign and no backquote.
-        extraConfig = lib.mkOrder 2000 ''
-          Match User ${user}
-            AuthorizedKeysFile ${keys}/%u
-            AuthorizedKeysCommand none
-            PubkeyAuthentication yes
-            AuthenticationMethods publickey
-            DisableForwarding yes
-            X11Forwarding no
-            PermitTTY no
-            PermitUserRC no
-          Match all
-        '';
+        # Debian's rule, at the very end: after `Match all` many directives are refused. NixOS puts
+        # this through a shell's here-document, so there may be no dollar sign and no backquote.
+        extraConfig = lib.mkOrder 2000 (
+          lib.concatStringsSep "\n" (lib.filter (line: !lib.hasPrefix "#" line) sshdRule)
+        );
       };
 
       security.sudo.extraRules = lib.optional (cfg.selfManageSudo != [ ]) {

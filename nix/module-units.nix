@@ -21,6 +21,19 @@ let
   # Made by preStart, read by systemd before the server starts and for `mast remote`.
   cookieFile = "/run/mast/cookie.env";
 
+  # Debian's units, whose directives hold here as well, but for what is named below.
+  unitFile = import ./unit-file.nix { inherit lib; };
+  debian = unitFile ../systemd/mast.service;
+  ofDebianAlone = [
+    "Environment"
+    "EnvironmentFile"
+    "ExecStart"
+    "ExecStartPre"
+    "StateDirectory"
+    "StateDirectoryMode"
+    "WorkingDirectory"
+  ];
+
   launch = lib.getExe (pkgs.callPackage ./launcher.nix { mast = cfg.package; });
 
   # `remote` and `rpc` work on this machine and from nowhere else: the node is on the loopback, and
@@ -90,8 +103,8 @@ in
     environment.systemPackages = [ command ];
 
     systemd.services.mast = {
-      description = "Mast, a dashboard for a small fleet of servers";
-      documentation = [ "https://github.com/pachev/mast" ];
+      description = debian.Unit.Description;
+      documentation = [ debian.Unit.Documentation ];
       wantedBy = [ "multi-user.target" ];
       # The target, which also stands for the roles and databases that postgresql-setup makes.
       requires = lib.optional local "postgresql.target";
@@ -106,39 +119,21 @@ in
       # The agent is started by Mast's start alone: turning selfManage on has to be one.
       restartTriggers = lib.optional cfg.selfManage "self-managed";
 
-      # Migrates, so that Mast never runs on an old schema; the cookie is new with every start.
+      # Migrates, so that Mast never runs on an old schema; makes a cookie, new with every start,
+      # unless the environment file has one.
       preStart = ''
-        umask 077
-        RELEASE_COOKIE=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-        printf 'RELEASE_COOKIE=%s\n' "$RELEASE_COOKIE" >"$RUNTIME_DIRECTORY/cookie.env"
-        export RELEASE_COOKIE
-        exec ${lib.getExe cfg.package} eval 'Mast.Release.migrate()'
+        export MAST_BIN=${lib.getExe cfg.package}
+        ${lib.removePrefix "#!/bin/sh\n" (builtins.readFile ../systemd/mast-prepare)}
       '';
 
-      serviceConfig = {
-        Type = "exec";
+      serviceConfig = removeAttrs debian.Service ofDebianAlone // {
         ExecStart = "${lib.getExe cfg.package} start";
         EnvironmentFile = lib.optional hasEnvironmentFile (escape environmentFile) ++ [
           "-${cookieFile}"
         ];
-
-        # The migrations of a large database take their time.
-        TimeoutStartSec = "15min";
-        Restart = "on-failure";
-        RestartSec = "10s";
-        KillMode = "mixed";
-        TimeoutStopSec = "30s";
-
-        User = "mast";
         DynamicUser = true;
-        UMask = "0077";
-        RuntimeDirectory = "mast";
-        RuntimeDirectoryMode = "0700";
         WorkingDirectory = "/run/mast";
-        LimitNOFILE = 65536;
-        LimitCORE = 0;
-      }
-      // import ./sandbox.nix;
+      };
     };
 
     # The unit comes with the package, so that there is one to read; here is what differs.
@@ -158,15 +153,8 @@ in
         DynamicUser = true;
         LoadCredential = lib.optional hasEnvironmentFile "mast.env:${escape environmentFile}";
       }
-      # As systemd/socket.conf: where the database is a socket, the agent needs no network.
-      // lib.optionalAttrs local {
-        PrivateNetwork = true;
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = [
-          ""
-          "AF_UNIX"
-        ];
-      };
+      # Where the database is a socket, the agent needs no network.
+      // lib.optionalAttrs local (unitFile ../systemd/socket.conf).Service;
     };
   };
 }

@@ -77,12 +77,11 @@ def test_without_the_bindings(
     folder = scratch / f"without-{missing}"
     folder.mkdir()
     (folder / f"{missing}.py").write_text(f"raise ImportError('no {missing} here')\n")
-    path = os.environ.get("PYTHONPATH")
-    bindings = {"PYTHONPATH": f"{folder}:{path}" if path else str(folder)}
-    assert_enrolled(agent, agent.enroll(30, **bindings), server_id)
-    text = agent.run("status", **bindings)
+    path = ":".join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    assert_enrolled(agent, agent.enroll(30, PYTHONPATH=path), server_id)
+    text = agent.run("status", PYTHONPATH=path)
     assert text.code == 0, text
     assert "unit: unknown" in text.stdout, text
     assert "Traceback" not in text.stderr, text
-    assert agent.run("check", **bindings).code == 0
-    assert set(agent.status(**bindings)["units"].values()) == {None}
+    assert agent.run("check", PYTHONPATH=path).code == 0
+    assert set(agent.status(PYTHONPATH=path)["units"].values()) == {None}

@@ -30,14 +30,14 @@ OTHERS_SSHD = {"operators-sshd", "another-modules-sshd", "other-ssh-port", "othe
 
 RULE = """\
 Match User mast-managed
-  AuthorizedKeysFile /var/lib/mast-agent-access/%u
-  AuthorizedKeysCommand none
-  PubkeyAuthentication yes
-  AuthenticationMethods publickey
-  DisableForwarding yes
-  X11Forwarding no
-  PermitTTY no
-  PermitUserRC no
+    AuthorizedKeysFile /var/lib/mast-agent-access/%u
+    AuthorizedKeysCommand none
+    PubkeyAuthentication yes
+    AuthenticationMethods publickey
+    DisableForwarding yes
+    X11Forwarding no
+    PermitTTY no
+    PermitUserRC no
 Match all
 """
 

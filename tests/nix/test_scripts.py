@@ -91,6 +91,15 @@ def test_pre_start_migrates_with_the_cookie_that_it_keeps(
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+def test_pre_start_leaves_a_cookie_of_the_operators(configurations: Any, tmp_path: Path) -> None:
+    """A RELEASE_COOKIE of the environment file is not replaced, as on Debian."""
+    recorder(tmp_path, "mast")
+    script = runnable(scripts(configurations["minimal"])["mast-pre-start"], tmp_path)
+    ran = call(script, RUNTIME_DIRECTORY=str(tmp_path), RELEASE_COOKIE="given")
+    assert ran.stdout.splitlines()[-1] == "cookie=given"
+    assert not (tmp_path / "cookie.env").exists()
+
+
 def test_pre_start_fails_with_the_migrations(configurations: Any, tmp_path: Path) -> None:
     """A migration that fails keeps Mast from starting."""
     (tmp_path / "mast").write_text("#!/bin/sh\nexit 3\n")

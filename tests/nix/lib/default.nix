@@ -27,6 +27,7 @@ let
       concatMap
       concatStringsSep
       elem
+      elemAt
       filter
       head
       isString
@@ -93,6 +94,9 @@ let
     optionalAttrs = condition: set: if condition then set else { };
     optionalString = condition: text: if condition then text else "";
     optionals = condition: list: if condition then list else [ ];
+    removePrefix =
+      prefix: text:
+      if lib.hasPrefix prefix text then substring (stringLength prefix) (stringLength text) text else text;
     sort = builtins.sort;
     splitString = separator: text: filter builtins.isString (builtins.split separator text);
     strings.replicate = times: text: concatStringsSep "" (genList (_: text) times);
