@@ -134,10 +134,13 @@ def test_the_agent_by_hand_has_the_units_settings(boots: Boots) -> None:
     assert status["release"]["path"] == unit["MAST_BIN"]
     assert status["release"]["error"] is None
     assert status["database"]["asked"] is True
+    assert status["database"]["reachable"] is True, status["database"]
     assert status["access"]["wanted"] is True
     assert first["status"]["code"] == 0, first["status"]
     check = first["by_hand"]["check"]
-    assert f"release: {unit['MAST_BIN']}, version" in check["out"][0], check
+    assert check["code"] == 0, check
+    assert check["out"][0] == "user: mast, the user of mast-agent.service"
+    assert f"release: {unit['MAST_BIN']}, version" in check["out"][1], check
     assert not [line for line in check["out"] if "warning" in line], check
 
 
