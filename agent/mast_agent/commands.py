@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, ecto_url, settings, signals
+from mast_agent import causes, ecto_url, service_manager, settings, signals
 from mast_agent.deadline import Deadline
 from mast_agent.events import Event
 from mast_agent.failure import Code, Failure, Phase, Stopped
@@ -50,6 +50,9 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     journal.configure(environ)
     reporter = Reporter(directory)
     reporter.login(access_.variables(config.mast))
+    service_manager.extend_start(config.timeout)
+    for what in config.overruled:
+        reporter.event(Event.OVERRULED, what)
     deadline = Deadline(config.timeout)
     began = time.monotonic()
     try:
@@ -100,8 +103,7 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
     from mast_agent import preflight, service_user  # noqa: PLC0415 - costly
 
     config, failure = _load(options, environ)
-    timed = options.timeout or environ.get("MAST_AGENT_TIMEOUT")
-    deadline = Deadline(config.timeout if timed else CHECK_SECONDS)
+    deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
     try:
         if failure is not None:
             raise failure
@@ -128,12 +130,18 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent reset`."""
     from mast_agent import forget  # noqa: PLC0415 - only here
 
+    config, failure = _load(options, environ)
     try:
-        for line in forget.run(*settings.directories(options, environ)):
+        for line in forget.run(
+            config.state_directory, config.runtime_directory, config.access_directory
+        ):
             _print(escape(line))
     except Failure as error:
         _complain(error)
         return error.code
+    if failure is not None:
+        # It may name another directory of the key.
+        _print(escape(f"{failure.message}; the key was looked for in {config.access_directory}"))
     return Code.OK
 
 
@@ -171,7 +179,7 @@ def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failu
     try:
         return settings.load(options, environ), None
     except Failure as failure:
-        return settings.without_file(options, environ), failure
+        return settings.salvage(options, environ), failure
 
 
 def _redactor(config: Settings) -> Redactor:

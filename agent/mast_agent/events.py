@@ -13,6 +13,7 @@ class Event(enum.Enum):
     """One kind of event: name, MESSAGE_ID (32 hex digits), syslog priority."""
 
     STARTED = ("1dff2695f64443d398cc774c064cc1ef", syslog.LOG_INFO)
+    OVERRULED = ("b21f63d7711b49c1a3723c1bbcfc1a52", syslog.LOG_WARNING)
     WAITING = ("87c96e5cc31e4df0a62870d463a67dbc", syslog.LOG_NOTICE)
     PHASE_DONE = ("7ccb4475020a4363bcb0ddd7c965514b", syslog.LOG_INFO)
     EVAL_STARTED = ("b762d9ee18d745179ee9a7843471bb75", syslog.LOG_INFO)

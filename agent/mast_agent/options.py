@@ -82,7 +82,7 @@ def collect(
     seconds = None
     if timeout is not None:
         try:
-            seconds = parse_timeout(timeout or "-")
+            seconds = parse_timeout(timeout)
         except Failure:
             raise typer.BadParameter(
                 "not a number of seconds above zero", param_hint="'--timeout'"
@@ -90,12 +90,12 @@ def collect(
     wanted = None
     if access is not None:
         try:
-            wanted = parse_boolean("--access", access or "-")
+            wanted = parse_boolean("--access", access)
         except Failure:
             raise typer.BadParameter("neither yes nor no", param_hint="'--access'") from None
     return Options(
         mast_bin=mast_bin or None,
-        env_file=Path(env_file) if env_file else None,
+        env_file=Path(env_file) if env_file else "" if env_file == "" else None,
         timeout=seconds,
         state_directory=Path(state_directory) if state_directory else None,
         runtime_directory=Path(runtime_directory) if runtime_directory else None,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, ecto_url, evaluation, execve, host, release, settings
+from mast_agent import (
+    causes,
+    ecto_url,
+    evaluation,
+    execve,
+    host,
+    mast_environment,
+    release,
+)
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
@@ -36,11 +44,11 @@ class Plan:
 def make(config: Settings) -> Plan:
     """Read settings, release and host.
 
-    Raises Failure: whatever `release`, `settings.check_mast` and `ecto_url` refuse, or variables
+    Raises Failure: whatever `release`, `mast_environment.check` and `ecto_url` refuse, or variables
     too long for any eval (78), or a runtime directory that cannot be made (77).
     """
     found = release.read(config.mast_bin)
-    settings.check_mast(config.mast)
+    mast_environment.check(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
     target = ecto_url.parse(config.mast)
     try:

@@ -16,9 +16,9 @@ from mast_agent import (
     ecto_url,
     evaluation,
     execve,
+    mast_environment,
     migrations,
     release,
-    settings,
     units,
 )
 from mast_agent.session import open_session
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     """Yield a line for each phase that is ready. Raises the Failure of the first that is not."""
+    yield from (f"settings: warning: {what}" for what in config.overruled)
     found = release.read(config.mast_bin)
-    settings.check_mast(config.mast)
+    mast_environment.check(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:

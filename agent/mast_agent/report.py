@@ -6,14 +6,12 @@ One log line for each change of cause, not one for each attempt.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
 from typing import TYPE_CHECKING
 
 import structlog
 
-from mast_agent import published
+from mast_agent import published, service_manager
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
 from mast_agent.published import Error, Published
@@ -150,12 +148,7 @@ class Reporter:
 
     def _notify(self, text: str) -> None:
         """Tell the service manager: sd_notify(3), STATUS=. It is kept after a oneshot's end."""
-        if "NOTIFY_SOCKET" not in os.environ:
-            return
-        from systemd import daemon  # noqa: PLC0415 - only under systemd
-
-        with contextlib.suppress(OSError):
-            daemon.notify(f"STATUS={escape(text)[:_NOTIFY_CHARACTERS]}")
+        service_manager.notify(f"STATUS={escape(text)[:_NOTIFY_CHARACTERS]}")
 
     def _publish(
         self,

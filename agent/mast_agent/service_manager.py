@@ -6,8 +6,14 @@ bus: sd_notify(3), and the version.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from pathlib import Path
+
+STOP_SECONDS = 30.0
+"""How much longer than its timeout a run may take: to start, to end an eval, to say so."""
+_MOST_SECONDS = 1e9
 
 # Where systemd's private library lies: on Debian, on most others, on NixOS.
 _LIBRARY = "systemd/libsystemd-shared-*.so"
@@ -28,3 +34,22 @@ def versions(root: Path = Path("/")) -> frozenset[int]:
         if (match := re.match(r"libsystemd-shared-([0-9]{1,5})", path.name))
     }
     return frozenset(found)
+
+
+def notify(assignment: str) -> None:
+    """Tell the service manager NAME=VALUE, if there is one that listens: sd_notify(3)."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return
+    from systemd import daemon  # noqa: PLC0415 - only under systemd
+
+    with contextlib.suppress(OSError):
+        daemon.notify(assignment)
+
+
+def extend_start(seconds: float) -> None:
+    """Have the start taken for failed no sooner than STOP_SECONDS after `seconds` from now.
+
+    A run that is longer than TimeoutStartSec= then gives up by itself, with a code that names the
+    cause. systemd only ever extends: EXTEND_TIMEOUT_USEC= in sd_notify(3) and systemd.service(5).
+    """
+    notify(f"EXTEND_TIMEOUT_USEC={int(min(seconds + STOP_SECONDS, _MOST_SECONDS) * 1e6)}")

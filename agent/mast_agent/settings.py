@@ -1,29 +1,25 @@
 """Settings: parsed once, at the edge, into one frozen value.
 
-Where they come from, the later one winning: the process's environment, the environment file,
-the command line. The file wins over the environment because that is how systemd combines
-EnvironmentFile= with Environment=, so that the agent and mast.service see the same Mast.
-
-Mast's own variables are carried here too, and checked for what Mast itself refuses; what they
-mean is left to `ecto_url` and to Mast.
+The agent's own settings come from the command line, else from the environment, else from the
+environment file, else there is a default. Mast's variables are carried here too, and for them the
+file wins over the environment: that is how systemd combines EnvironmentFile= with Environment=, so
+that the agent and mast.service see the same Mast. Which they are is `mast_environment`'s.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, envfile
+from mast_agent import causes, envfile, mast_environment
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Literal
 
 DEFAULT_ENV_FILE = Path("/etc/mast.env")
 """Read when it exists and MAST_AGENT_ENV_FILE does not name another."""
@@ -39,18 +35,6 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True),
     **dict.fromkeys(("0", "no", "n", "false", "f", "off"), False),
 }
-# What Mast, Ecto and an Elixir release read; everything else in the process's environment stays
-# behind. Variables of the environment file are all Mast's.
-_MAST_VARIABLES = frozenset(
-    {"DATABASE_URL", "SECRET_KEY_BASE", "POOL_SIZE", "PORT", "ECTO_IPV6", "DNS_CLUSTER_QUERY"}
-)
-_MAST_PREFIXES = ("MAST_", "PHX_", "RELEASE_", "ERL_")
-# What Postgrex falls back to, and libpq's name for the authorities; no other of the PG* family.
-# (PGHOST, PGPORT and PGDATABASE count for Postgrex alone, not for Ecto, which always has its own.)
-_POSTGRES_VARIABLES = frozenset({"PGUSER", "PGPASSWORD", "PGSSLROOTCERT", "USER"})
-_VAULT_KEY_BYTES = 32
-# What config/runtime.exs makes an integer of, at every start, and the least that it may be.
-_INTEGERS = {"POOL_SIZE": 1, "PORT": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +42,9 @@ class Settings:
     """What one invocation works with.
 
     `timeout` is in seconds. `access` says whether Mast is to be able to log in to this host.
-    `user` is the service's, where root was told it. `mast` holds Mast's variables, secrets
-    included: it is kept out of the repr, and so out of every traceback and log.
+    `user` is the service's, where root was told it. `timeout_given` is False for the default.
+    `overruled` says which settings of the environment file have no effect. `mast` holds Mast's
+    variables, secrets included: it is kept out of the repr, and so out of every traceback and log.
     """
 
     mast_bin: str | None
@@ -69,6 +54,8 @@ class Settings:
     access_directory: Path
     access: bool
     user: str | None = None
+    timeout_given: bool = False
+    overruled: tuple[str, ...] = ()
     mast: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -78,10 +65,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line gave; None where it gave nothing."""
+    """What the command line gave; None where it gave nothing. "" for the file means none."""
 
     mast_bin: str | None = None
-    env_file: Path | None = None
+    env_file: Path | Literal[""] | None = None
     timeout: float | None = None
     state_directory: Path | None = None
     runtime_directory: Path | None = None
@@ -90,87 +77,105 @@ class Options:
     user: str | None = None
 
 
+class _Own:
+    """The agent's own settings, from the environment and from the environment file."""
+
+    def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
+        """Find and read the file. Raises Failure (78), whatever `envfile.read` raises."""
+        self._environ = environ
+        self.path = _env_file(options, environ)
+        self.file = envfile.read(self.path) if self.path is not None else {}
+
+    def get(self, name: str) -> str:
+        """Return the value, "" where there is none: as far as it goes, empty is not set."""
+        return self._environ.get(name) or self.file.get(name, "")
+
+    def label(self, name: str) -> str:
+        """Return how a message calls the setting: with the file, where it comes from there."""
+        return name if self._environ.get(name) else f"{name} in {self.path}"
+
+    def overruled(self) -> tuple[str, ...]:
+        """Say what the file has in vain."""
+        return tuple(
+            f"{name} in {self.path} has no effect, because the environment has another"
+            for name, value in self.file.items()
+            if mast_environment.is_agents(name)
+            and value
+            and self._environ.get(name)
+            and self._environ[name] != value
+            and name != "MAST_AGENT_ENV_FILE"
+        )
+
+
+def _env_file(options: Options, environ: Mapping[str, str]) -> Path | None:
+    """Return which file is to be read. Named, but empty, means none, also not the default one."""
+    for named in (options.env_file, environ.get("MAST_AGENT_ENV_FILE")):
+        if named is not None:
+            return Path(named) if named != "" else None
+    return DEFAULT_ENV_FILE if os.path.lexists(DEFAULT_ENV_FILE) else None
+
+
 def load(options: Options, environ: Mapping[str, str]) -> Settings:
     """Combine command line, environment and environment file.
 
     Raises Failure (78) for a malformed setting and for everything that `envfile.read` raises.
     """
-    env_file = options.env_file or _path(environ, "MAST_AGENT_ENV_FILE")
-    if env_file is None and os.path.lexists(DEFAULT_ENV_FILE):
-        env_file = DEFAULT_ENV_FILE
-    timeout = options.timeout or parse_timeout(environ.get("MAST_AGENT_TIMEOUT"))
+    own = _Own(options, environ)
+    timeout = options.timeout
+    if timeout is None and (text := own.get("MAST_AGENT_TIMEOUT")):
+        timeout = parse_timeout(text, own.label("MAST_AGENT_TIMEOUT"))
     access = options.access
-    if access is None:
-        access = parse_boolean("MAST_AGENT_ACCESS", environ.get("MAST_AGENT_ACCESS"))
-    return _settings(
-        options, environ, timeout=timeout, access=access,
-        file=envfile.read(env_file) if env_file else {},
-    )  # fmt: skip
+    if access is None and (text := own.get("MAST_AGENT_ACCESS")):
+        access = parse_boolean(own.label("MAST_AGENT_ACCESS"), text)
+    return _settings(options, environ, own, timeout=timeout, access=access or False)
 
 
-def without_file(options: Options, environ: Mapping[str, str]) -> Settings:
+def salvage(options: Options, environ: Mapping[str, str]) -> Settings:
     """Return what is left where `load` fails: enough to report that, and to ask for a status."""
-    return _settings(
-        options, environ, timeout=options.timeout or DEFAULT_TIMEOUT, access=False, file={}
-    )
+    try:
+        own = _Own(options, environ)
+    except Failure:
+        own = _Own(replace(options, env_file=""), environ)
+    return _settings(options, environ, own, timeout=options.timeout, access=False)
 
 
 def _settings(
     options: Options,
     environ: Mapping[str, str],
+    own: _Own,
     *,
-    timeout: float,
+    timeout: float | None,
     access: bool,
-    file: Mapping[str, str],
 ) -> Settings:
-    state_directory, runtime_directory, access_directory = directories(options, environ)
     return Settings(
-        mast_bin=options.mast_bin or environ.get("MAST_BIN") or None,
-        timeout=timeout,
-        state_directory=state_directory,
-        runtime_directory=runtime_directory,
-        access_directory=access_directory,
-        access=access,
-        user=options.user or environ.get("MAST_AGENT_USER") or None,
-        mast={**mast_variables(environ), **file},
-    )
-
-
-def directories(options: Options, environ: Mapping[str, str]) -> tuple[Path, Path, Path]:
-    """Return the directories of the record, of the published status, and of Mast's key."""
-    return (
-        options.state_directory or _path(environ, "STATE_DIRECTORY") or DEFAULT_STATE_DIRECTORY,
-        options.runtime_directory
-        or _path(environ, "RUNTIME_DIRECTORY")
+        mast_bin=options.mast_bin or own.get("MAST_BIN") or None,
+        timeout=DEFAULT_TIMEOUT if timeout is None else timeout,
+        # These two are the service manager's, which gives them to its units alone. From the file
+        # they would send an operator elsewhere than the unit.
+        state_directory=options.state_directory
+        or _first(environ.get("STATE_DIRECTORY"))
+        or DEFAULT_STATE_DIRECTORY,
+        runtime_directory=options.runtime_directory
+        or _first(environ.get("RUNTIME_DIRECTORY"))
         or DEFAULT_RUNTIME_DIRECTORY,
-        options.access_directory
-        or _path(environ, "MAST_AGENT_ACCESS_DIRECTORY")
-        or DEFAULT_ACCESS_DIRECTORY,
+        access_directory=options.access_directory
+        or Path(own.get("MAST_AGENT_ACCESS_DIRECTORY") or DEFAULT_ACCESS_DIRECTORY),
+        access=access,
+        user=options.user or own.get("MAST_AGENT_USER") or None,
+        timeout_given=timeout is not None,
+        overruled=own.overruled(),
+        mast={**mast_environment.of(environ), **mast_environment.passed_on(own.file)},
     )
 
 
-def mast_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of `environ` that are Mast's, and the few that Postgrex reads."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in _MAST_VARIABLES
-        or name in _POSTGRES_VARIABLES
-        or (
-            name.startswith(_MAST_PREFIXES)
-            and name != "MAST_BIN"
-            and not name.startswith("MAST_AGENT_")
-        )
-    }
+def _first(directories: str | None) -> Path | None:
+    """Return the first of several directories, which systemd separates by colons."""
+    first = (directories or "").partition(":")[0]
+    return Path(first) if first else None
 
 
-def parse_timeout(text: str | None) -> float:
-    """Seconds from `text`, the default when it is empty.
-
-    Raises Failure (78) unless it is a finite number above zero.
-    """
-    if not text:
-        return DEFAULT_TIMEOUT
+def parse_timeout(text: str, name: str = "MAST_AGENT_TIMEOUT") -> float:
+    """Seconds from `text`. Raises Failure (78) unless it is a finite number above zero."""
     try:
         seconds = float(text)
     except ValueError:
@@ -178,16 +183,14 @@ def parse_timeout(text: str | None) -> float:
     if not (0 < seconds < math.inf):
         raise Failure(
             causes.SETTING_MALFORMED,
-            "MAST_AGENT_TIMEOUT is not a number of seconds above zero",
-            remedy="Correct MAST_AGENT_TIMEOUT, for example 300",
+            f"{name} is not a number of seconds above zero",
+            remedy=f"Correct {name}, for example 300",
         )
     return seconds
 
 
-def parse_boolean(name: str, text: str | None) -> bool:
-    """Yes or no from `text`, no when it is empty. Raises Failure (78) naming `name`."""
-    if not text:
-        return False
+def parse_boolean(name: str, text: str) -> bool:
+    """Yes or no from `text`. Raises Failure (78) naming `name`."""
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
@@ -196,49 +199,3 @@ def parse_boolean(name: str, text: str | None) -> bool:
             f"{name} is neither yes nor no",
             remedy=f"Correct {name}: yes or no",
         ) from None
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return the path in `name`; systemd lists several directories separated by colons."""
-    value = environ.get(name, "")
-    if name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
-        value = value.partition(":")[0]
-    return Path(value) if value else None
-
-
-def check_mast(mast: Mapping[str, str]) -> None:
-    """Refuse at once what every start of Mast's release refuses after half a second.
-
-    Raises Failure (78) naming the variable, never its value. DATABASE_URL is `ecto_url`'s.
-    """
-    for name in ("SECRET_KEY_BASE", "MAST_VAULT_KEY"):
-        if not mast.get(name, "").strip():
-            raise Failure(
-                causes.VARIABLE_MISSING,
-                f"{name} is not set",
-                remedy=causes.VARIABLE_MISSING.remedy.replace("it", name, 1),
-            )
-    try:
-        key = base64.b64decode(mast["MAST_VAULT_KEY"], validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _VAULT_KEY_BYTES:
-        raise Failure(
-            causes.VARIABLE_MALFORMED,
-            f"MAST_VAULT_KEY is not base64 of exactly {_VAULT_KEY_BYTES} bytes",
-            remedy="Use the key that the database was set up with; "
-            "a new one: head -c32 /dev/urandom | base64",
-        )
-    for name in ("SECRET_KEY_BASE", "MAST_VAULT_KEY", "MAST_PUBLIC_URL"):
-        if any(ord(char) < ord(" ") for char in mast.get(name, "")):
-            raise Failure(causes.VARIABLE_MALFORMED, f"{name} contains a control character")
-    for name, least in _INTEGERS.items():
-        text = mast.get(name)
-        if text is not None and not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= least):
-            raise Failure(causes.VARIABLE_MALFORMED, f"{name} is not a number from {least} upwards")
-    if mast.get("MAST_PUBLIC_URL") == "":
-        raise Failure(
-            causes.VARIABLE_MALFORMED,
-            "MAST_PUBLIC_URL is set but empty",
-            remedy="Set MAST_PUBLIC_URL to the address of the dashboard, or leave it out",
-        )

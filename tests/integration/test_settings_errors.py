@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from support import releases
 from support.expect import assert_failed
 from support.swarm import Outcome, Swarm
 
@@ -73,6 +74,14 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
     "libpq's TLS": (
         {"DATABASE_URL": URL + "?sslmode=require"}, 78, "url-refused", "database", "ecto://",
     ),
+    "a key that Mast cannot take": (
+        {"DATABASE_URL": URL + "?connect_timeout=10"}, 78, "url-refused", "database", "ecto://",
+    ),
+    "two hosts": (
+        {"DATABASE_URL": f"ecto://mast:{SECRET}@127.0.0.1:5432,127.0.0.2:5432/mast"},
+        78, "url-refused", "database", "ecto://",
+    ),
+    "pool of none": ({"POOL_SIZE": "0"}, 78, "variable-malformed", "release", "Correct it"),
     "IPv6 with a socket": (
         {"DATABASE_URL": URL + "?socket_dir=/run/postgresql", "ECTO_IPV6": "true"},
         78, "url-refused", "database", "ecto://",
@@ -94,6 +103,17 @@ FILES: dict[str, tuple[bytes | None, str, str]] = {
         b"A=1\nB=\xff" + SECRET.encode() + b"\n", "env-file-malformed", "line 2",
     ),
     "NUL": (f"SECRET_KEY_BASE={SECRET}\0\n".encode(), "env-file-malformed", "SECRET_KEY_BASE"),
+    "NUL in a comment": (f"A=1\n# {SECRET}\0\n".encode(), "env-file-malformed", "line 2"),
+    "byte order mark": (
+        f"\ufeffSECRET_KEY_BASE={SECRET}\n".encode(), "env-file-malformed", "byte order mark",
+    ),
+    "noncharacter": (
+        f"SECRET_KEY_BASE={SECRET}\ufffe\n".encode(), "env-file-malformed", "SECRET_KEY_BASE",
+    ),
+    "export": (f"export SECRET_KEY_BASE={SECRET}\n".encode(), "env-file-malformed", "'export'"),
+    "a setting malformed": (
+        f"MAST_AGENT_ACCESS={SECRET}\n".encode(), "setting-malformed", "MAST_AGENT_ACCESS",
+    ),
     "huge": (b"# " + b"x" * (1 << 20), "env-file-malformed", "larger"),
 }  # fmt: skip
 
@@ -199,3 +219,50 @@ def test_unreadable_environment_file(
         agent, result, code=78, cause="env-file-unreadable", phase="release",
         remedy=f"chmod 0640 {file}",
     )  # fmt: skip
+
+
+def test_settings_in_the_environment_file(
+    new_agent: Callable[[str], Agent],
+    tmp_path: Path,
+    cluster: Cluster,
+    database: str,
+    reference: Path,
+) -> None:
+    """The agent's own settings have effect from the file, and none of them reaches the eval."""
+    script = 'env -0 > "$RELEASE_TMP/../seen"; exit 1'
+    executable = releases.scripted(tmp_path / "scripted", script, reference)
+    agent = new_agent(cluster.url(database))
+    del agent.environment["MAST_BIN"]
+    file = tmp_path / "file.env"
+    file.write_text(
+        f"MAST_BIN={executable}\nMAST_AGENT_TIMEOUT=6\nMAST_AGENT_ACCESS=yes\n"
+        f"MAST_AGENT_ACCESS_DIRECTORY={tmp_path}\nMAST_AGENT_ENV_FILE={file}\n"
+        "STATE_DIRECTORY=/file\nRUNTIME_DIRECTORY=/file\nMAST_SELF_USER=me\nPORT=4001\n"
+    )
+    result = agent.run("enroll", MAST_AGENT_ENV_FILE=str(file), MAST_AGENT_ACCESS="no")
+    assert_failed(agent, result, code=75, cause="eval-failed", phase="enroll")
+    assert "giving up after 6 s" in result.stderr, result
+    assert f"MAST_AGENT_ACCESS in {file} has no effect" in result.stderr, result
+    seen = (agent.runtime / "seen").read_bytes().decode().split("\0")
+    names = {assignment.partition("=")[0] for assignment in seen}
+    assert {"DATABASE_URL", "MAST_SELF_USER", "PORT"} <= names
+    assert not [name for name in names if name.startswith("MAST_AGENT_")], names
+    assert not {"MAST_BIN", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"} & names, names
+    checked = agent.run("check", MAST_AGENT_ENV_FILE=str(file), MAST_AGENT_ACCESS="no")
+    assert checked.code == 0, checked
+    assert f"MAST_AGENT_ACCESS in {file} has no effect" in checked.stdout, checked
+
+
+def test_no_environment_file(
+    new_agent: Callable[[str], Agent], tmp_path: Path, cluster: Cluster
+) -> None:
+    """An empty MAST_AGENT_ENV_FILE and an empty --env-file mean none, whatever the other says."""
+    agent = new_agent(cluster.url("postgres"))
+    missing = str(tmp_path / "missing.env")
+    for result in (
+        agent.run("check", MAST_AGENT_ENV_FILE=""),
+        agent.run("check", "--env-file", "", MAST_AGENT_ENV_FILE=missing),
+    ):
+        assert "migrations-pending" in result.stderr, result
+    result = agent.run("check", "--env-file", missing, MAST_AGENT_ENV_FILE="")
+    assert "env-file-missing" in result.stderr, result

@@ -54,6 +54,13 @@ def test_a_transient_error_is_tried_again_with_growing_pauses(failing: dict[str,
     assert pauses[-1] > 4 * pauses[0], pauses
 
 
+def test_a_longer_timeout_than_the_units(failing: dict[str, Any]) -> None:
+    """The agent extends TimeoutStartSec=, and ends by itself with the code of the cause."""
+    assert failing["extended"]["TimeoutStartUSec"] == "9s"
+    assert failing["extended"]["Result"] == "exit-code"
+    assert failing["extended"]["ExecMainStatus"] == "69"
+
+
 def test_the_shipped_pauses_grow_from_ten_seconds_to_ten_minutes(failing: dict[str, Any]) -> None:
     """The drop-in that the package installs on this systemd is in force."""
     assert failing["transient"]["shipped"] == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,3 +41,26 @@ def test_versions(tmp_path: Path, files: list[str], versions: set[int]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert service_manager.versions(tmp_path) == versions
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(300, "330000000"), (0.5, "30500000"), (1e300, "1000000000000000")]
+)
+def test_extending_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, said: str
+) -> None:
+    """Systemd is told how long the run may take, and some seconds more, in microseconds."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        service_manager.extend_start(seconds)
+        assert manager.recv(4096).decode() == f"EXTEND_TIMEOUT_USEC={said}"
+
+
+def test_nobody_to_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a service manager, or with one that has gone, nothing happens."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    service_manager.extend_start(1)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    service_manager.extend_start(1)

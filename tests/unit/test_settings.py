@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from mast_agent import causes, settings
 from mast_agent.failure import Code, Failure
 from mast_agent.settings import Options
 
-VAULT_KEY = base64.b64encode(b"v" * 32).decode()
 CANARY = "Zq7_Canary"
 
 
@@ -81,11 +80,11 @@ def test_options_win() -> None:
     ("text", "expected"),
     [
         *((text, True) for text in ("yes", "YES", "true", "1", "on", "y", "t")),
-        *((text, False) for text in ("no", "No", "false", "0", "off", "n", "f", "", None)),
+        *((text, False) for text in ("no", "No", "false", "0", "off", "n", "f")),
     ],
 )
-def test_boolean(text: str | None, *, expected: bool) -> None:
-    """What systemd takes for a boolean is one; nothing means no."""
+def test_boolean(text: str, *, expected: bool) -> None:
+    """What systemd takes for a boolean is one."""
     assert settings.parse_boolean("X", text) is expected
 
 
@@ -133,9 +132,9 @@ def test_default_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert caught.value.cause is causes.ENV_FILE_MISSING
 
 
-def test_without_file(tmp_path: Path) -> None:
+def test_salvage(tmp_path: Path) -> None:
     """Where the file cannot be read, everything else of the settings is still there."""
-    config = settings.without_file(
+    config = settings.salvage(
         Options(env_file=tmp_path / "gone"),
         {"RUNTIME_DIRECTORY": "/runtime", "MAST_AGENT_TIMEOUT": "x", "DATABASE_URL": "env"},
     )
@@ -158,39 +157,103 @@ def test_malformed_timeout(text: str) -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("1", 1), ("0.5", 0.5), ("1e3", 1000), ("", 300)])
 def test_timeout(text: str, seconds: float) -> None:
     """A number of seconds is taken, an empty variable is none."""
-    assert settings.parse_timeout(text) == seconds
+    config = settings.load(Options(), {"MAST_AGENT_TIMEOUT": text})
+    assert config.timeout == seconds
+    assert config.timeout_given is bool(text)
+
+
+OWN = {
+    "MAST_BIN": "/file/mast",
+    "MAST_AGENT_TIMEOUT": "12",
+    "MAST_AGENT_ACCESS": "yes",
+    "MAST_AGENT_ACCESS_DIRECTORY": "/file/access",
+    "MAST_AGENT_USER": "file",
+}
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """Make an environment file that has all of the agent's own settings."""
+    file = tmp_path / "own.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in OWN.items()))
+    return file
+
+
+def test_settings_in_the_file(env_file: Path) -> None:
+    """Each of the agent's own settings may stand in the file, and none of them is Mast's then."""
+    config = settings.load(Options(env_file=env_file), dict.fromkeys(OWN, ""))
+    assert (config.mast_bin, config.timeout, config.timeout_given) == ("/file/mast", 12, True)
+    assert (config.access, config.access_directory) == (True, Path("/file/access"))
+    assert config.user == "file"
+    assert config.mast == {}
+    assert config.overruled == ()
+
+
+def test_environment_wins_over_the_file_for_the_agents_own(env_file: Path) -> None:
+    """The environment wins, and what the file has in vain is said, without any value."""
+    environ = {
+        "MAST_BIN": "/environment/mast",
+        "MAST_AGENT_TIMEOUT": "13",
+        "MAST_AGENT_ACCESS": "no",
+        "MAST_AGENT_ACCESS_DIRECTORY": "/environment/access",
+        "MAST_AGENT_USER": "file",
+    }
+    config = settings.load(Options(env_file=env_file), environ)
+    assert (config.mast_bin, config.timeout, config.access) == ("/environment/mast", 13, False)
+    assert config.access_directory == Path("/environment/access")
+    # The user is the same in both.
+    assert len(config.overruled) == 4
+    assert all(f" in {env_file} has no effect" in what for what in config.overruled)
+    assert "yes" not in str(config.overruled)
+
+
+def test_directories_are_the_service_managers(tmp_path: Path) -> None:
+    """STATE_DIRECTORY and RUNTIME_DIRECTORY count from the environment, never from the file."""
+    file = tmp_path / "mast.env"
+    file.write_text("STATE_DIRECTORY=/file\nRUNTIME_DIRECTORY=/file\n")
+    config = settings.load(Options(env_file=file), {})
+    assert config.state_directory == settings.DEFAULT_STATE_DIRECTORY
+    assert config.runtime_directory == settings.DEFAULT_RUNTIME_DIRECTORY
+    assert config.mast == {}
+
+
+@pytest.mark.parametrize("line", ["MAST_AGENT_TIMEOUT=5m", "MAST_AGENT_ACCESS=perhaps"])
+def test_malformed_in_the_file(tmp_path: Path, line: str) -> None:
+    """A malformed setting is reported with the file that it is in; the rest is still there."""
+    file = tmp_path / "mast.env"
+    file.write_text(f"{line}\nMAST_BIN=/file/mast\nDATABASE_URL=file\n")
+    name = line.partition("=")[0]
+    with pytest.raises(Failure) as caught:
+        settings.load(Options(env_file=file), {})
+    assert caught.value.cause is causes.SETTING_MALFORMED
+    assert caught.value.message.startswith(f"{name} in {file} is ")
+    assert f"Correct {name} in {file}" in caught.value.remedy
+    config = settings.salvage(Options(env_file=file), {})
+    assert (config.timeout, config.access, config.mast_bin) == (300, False, "/file/mast")
+    assert config.mast == {"DATABASE_URL": "file"}
 
 
 @pytest.mark.parametrize(
-    ("name", "taken"),
+    ("option", "environ"),
     [
-        ("DATABASE_URL", True),
-        ("SECRET_KEY_BASE", True),
-        ("MAST_VAULT_KEY", True),
-        ("MAST_PUBLIC_URL", True),
-        ("PHX_HOST", True),
-        ("POOL_SIZE", True),
-        ("ECTO_IPV6", True),
-        ("RELEASE_COOKIE", True),
-        ("ERL_FLAGS", True),
-        ("PGUSER", True),
-        ("PGPASSWORD", True),
-        ("PGPORT", False),
-        ("PGHOST", False),
-        ("PGDATABASE", False),
-        ("MAST_BIN", False),
-        ("MAST_AGENT_TIMEOUT", False),
-        ("MAST_AGENT_ENV_FILE", False),
-        ("LD_PRELOAD", False),
-        ("HOME", False),
-        ("AWS_SECRET_ACCESS_KEY", False),
-        ("NOTIFY_SOCKET", False),
-        ("CREDENTIALS_DIRECTORY", False),
+        (None, {"MAST_AGENT_ENV_FILE": ""}),
+        ("", {}),
+        ("", {"MAST_AGENT_ENV_FILE": "/nonexistent"}),
     ],
 )
-def test_variables_for_mast(*, name: str, taken: bool) -> None:
-    """Of the environment, Mast gets what is Mast's and nothing else."""
-    assert settings.mast_variables({name: "x"}) == ({name: "x"} if taken else {})
+def test_no_file(tmp_path: Path, option: Literal[""] | None, environ: dict[str, str]) -> None:
+    """Named, but empty, means no file at all, not the default one either."""
+    (tmp_path / "default.env").write_text("PORT=default\n")
+    assert settings.load(Options(), {}).mast == {"PORT": "default"}
+    assert settings.load(Options(env_file=option), environ).mast == {}
+    assert settings.salvage(Options(env_file=option), environ).mast == {}
+
+
+def test_another_file_in_the_file(tmp_path: Path) -> None:
+    """The file that is read names no other one."""
+    file = tmp_path / "mast.env"
+    file.write_text("MAST_AGENT_ENV_FILE=/nonexistent\nPORT=1\n")
+    assert settings.load(Options(env_file=file), {}).mast == {"PORT": "1"}
 
 
 def test_repr_without_secrets() -> None:
@@ -198,61 +261,3 @@ def test_repr_without_secrets() -> None:
     config = settings.load(Options(), {"DATABASE_URL": CANARY, "SECRET_KEY_BASE": CANARY})
     assert config.mast["DATABASE_URL"] == CANARY
     assert CANARY not in repr(config)
-
-
-def _mast(**special: str) -> dict[str, str]:
-    return {"SECRET_KEY_BASE": "s" * 64, "MAST_VAULT_KEY": VAULT_KEY, **special}
-
-
-def test_complete() -> None:
-    """Mast's variables as they should be are not refused."""
-    settings.check_mast(_mast())
-    settings.check_mast(_mast(MAST_PUBLIC_URL="https://mast.example", POOL_SIZE="1", PORT="4000"))
-
-
-@pytest.mark.parametrize("name", ["SECRET_KEY_BASE", "MAST_VAULT_KEY"])
-@pytest.mark.parametrize("value", [None, "", "  ", "\n"])
-def test_missing(name: str, value: str | None) -> None:
-    """A variable that every start needs and that is not there ends with 78 and its name."""
-    mast = _mast()
-    del mast[name]
-    if value is not None:
-        mast[name] = value
-    with pytest.raises(Failure) as caught:
-        settings.check_mast(mast)
-    assert caught.value.cause is causes.VARIABLE_MISSING
-    assert name in caught.value.message
-    assert caught.value.remedy.startswith(f"Set {name} in ")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        pytest.param("MAST_VAULT_KEY", f"{CANARY}!", id="not-base64"),
-        pytest.param("MAST_VAULT_KEY", f"{CANARY}é", id="not-ascii"),
-        pytest.param("MAST_VAULT_KEY", base64.b64encode(b"v" * 31).decode(), id="31-bytes"),
-        pytest.param("MAST_VAULT_KEY", base64.b64encode(b"v" * 33).decode(), id="33-bytes"),
-        pytest.param("MAST_VAULT_KEY", VAULT_KEY.rstrip("="), id="no-padding"),
-        pytest.param("MAST_VAULT_KEY", f"{VAULT_KEY}\n", id="newline-at-end"),
-        pytest.param("MAST_VAULT_KEY", f" {VAULT_KEY}", id="blank"),
-        pytest.param("SECRET_KEY_BASE", f"{CANARY}\n", id="secret-with-newline"),
-        pytest.param("MAST_PUBLIC_URL", f"https://{CANARY}\x1b", id="url-with-control"),
-        pytest.param("MAST_PUBLIC_URL", "", id="url-empty"),
-        *(
-            pytest.param(name, text, id=f"{name}-{text}")
-            for name in ("POOL_SIZE", "PORT")
-            for text in ("", CANARY, "1.5", " 1", "-1", "\u0661", "9" * 5000)
-        ),
-        pytest.param("POOL_SIZE", "0", id="pool-of-none"),
-    ],
-)
-def test_malformed(name: str, value: str) -> None:
-    """A malformed variable of Mast's ends with 78 and its name, and never with its value."""
-    with pytest.raises(Failure) as caught:
-        settings.check_mast(_mast(**{name: value}))
-    failure = caught.value
-    assert failure.cause is causes.VARIABLE_MALFORMED
-    assert failure.code == Code.CONFIG
-    assert name in failure.message
-    assert CANARY not in str(failure)
-    assert VAULT_KEY.rstrip("=") not in str(failure)

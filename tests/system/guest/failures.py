@@ -27,6 +27,7 @@ def failing() -> dict[str, Any]:
         "credentials": _setup("[Service]\nLoadCredential=mast.env:/nonexistent\n"),
         "sandbox": _sandbox(),
         "reduced": _reduced(),
+        "extended": _extended(),
     }
 
 
@@ -144,6 +145,19 @@ def _reduced() -> dict[str, Any]:
         }
         inside.must("systemctl", "start", "postgresql")
         return {"shared": shared, "agent": inside.await_state("exited")}
+
+
+def _extended() -> dict[str, Any]:
+    """Let a run take longer than the unit's TimeoutStartSec=, by a setting in the file."""
+    inside.write_environment({"MAST_AGENT_TIMEOUT": "12"})
+    limit = "[Service]\nTimeoutStartSec=9s\nRestart=no\n"
+    try:
+        with _drop_in(limit), _database_down():
+            inside.must("systemctl", "start", "--no-block", "mast-agent")
+            inside.await_state("failed")
+            return inside.agent() | inside.show("mast-agent.service", "TimeoutStartUSec")
+    finally:
+        inside.write_environment()
 
 
 @contextlib.contextmanager
