@@ -12,23 +12,27 @@ defmodule Mast.Bootstrap do
   public key on the host is left to the caller.
 
   `MAST_SELF_HOST` (127.0.0.1), `MAST_SELF_PORT` (22) and `MAST_SELF_USER` (mast-managed) say how
-  Mast reaches its own host.
+  Mast reaches its own host. A server that is there already is brought up to date with those of
+  them that are set. `MAST_SELF_ID` is the id of this host's server, where the caller knows it;
+  otherwise name and address are weighed together (`find_server!/2`).
   """
 
   @key_type "ssh-ed25519"
   # Mast's limit on the names of keys and servers.
   @max_name 64
+  @defaults %{host: "127.0.0.1", user: "mast-managed", port: 22}
+  @loopback_names ~w(localhost localhost.localdomain localhost4 localhost6 ip6-localhost ip6-loopback)
 
   @spec self_enroll!() :: :ok
   def self_enroll! do
-    name = host_name!()
-    address = address!()
+    names = host_names!()
+    wanted = wanted!()
 
     {server, created?, public_key} =
       in_transaction!(fn ->
-        case find_server(name) do
-          nil -> enroll!(name, address)
-          server -> {server, false, public_key_of(server)}
+        case find_server!(names, wanted) do
+          nil -> enroll!(hd(names), Map.merge(@defaults, wanted))
+          server -> keep!(server, wanted)
         end
       end)
 
@@ -36,47 +40,188 @@ defmodule Mast.Bootstrap do
   end
 
   defp enroll!(name, address) do
-    {private_key, public_key} = generate_key("mast@" <> name)
-    # Keys have unique names too, and the one of an earlier enrollment may still be there.
-    key_name = String.slice(name, 0, @max_name - 9) <> " " <> short_fingerprint(public_key)
-
-    key = create_key!(%{name: key_name, body: private_key})
-    server = create_server!(Map.merge(address, %{name: name, private_key_id: key.id}))
+    keys = list_keys()
+    require_vault_key!(keys)
+    {key_id, public_key} = own_key(keys, name) || make_key!(name)
+    server = create_server!(Map.merge(address, %{name: name, private_key_id: key_id}))
     {server, true, public_key}
   end
 
-  # -- The host ----------------------------------------------------------------------------------
+  defp keep!(server, wanted) do
+    public_key = public_key_of!(server)
 
-  defp host_name! do
-    {:ok, name} = :inet.gethostname()
+    changes =
+      for {column, value} <- wanted,
+          differs?(server, column, value),
+          into: %{},
+          do: {column, value}
 
-    case name |> to_string() |> String.split(".") |> hd() do
-      "" -> raise "this host has no name; set one with hostnamectl"
-      short -> String.slice(short, 0, @max_name)
+    {if(changes == %{}, do: server, else: update_server!(server, changes)), false, public_key}
+  end
+
+  # Two loopback addresses are one, unless Mast cannot reach the one that the server has.
+  defp differs?(server, :host, value) do
+    case {address(server.host), address(value)} do
+      {same, same} -> false
+      {has, wants} -> not (loopback?(has) and loopback?(wants) and not ipv6?(server.host))
     end
   end
 
-  defp address! do
-    %{
-      host: setting("MAST_SELF_HOST", "127.0.0.1"),
-      user: setting("MAST_SELF_USER", "mast-managed"),
-      port: port!(setting("MAST_SELF_PORT", "22"))
-    }
+  defp differs?(server, column, value), do: Map.fetch!(server, column) != value
+
+  # -- The host ----------------------------------------------------------------------------------
+
+  # The first one is the name of a new server; a host may also go by its full name.
+  defp host_names! do
+    {:ok, name} = :inet.gethostname()
+
+    case plain(to_string(name)) do
+      "" -> raise "this host has no name; set one with hostnamectl"
+      full -> Enum.uniq([full |> String.split(".") |> hd() |> String.slice(0, @max_name), full])
+    end
   end
 
-  defp setting(variable, default) do
+  # What is set of the variables.
+  defp wanted! do
+    for {column, variable} <- [
+          host: "MAST_SELF_HOST",
+          user: "MAST_SELF_USER",
+          port: "MAST_SELF_PORT"
+        ],
+        value = setting(variable),
+        into: %{},
+        do: {column, parse!(column, value)}
+  end
+
+  defp setting(variable) do
     case System.get_env(variable) do
-      value when value in [nil, ""] -> default
+      value when value in [nil, ""] -> nil
       value -> value
     end
   end
 
-  defp port!(text) do
-    case Integer.parse(text) do
+  # Erlang's ssh asks for IPv4 unless it is told otherwise, and Mast does not tell it.
+  defp parse!(:host, value) do
+    if ipv6?(value) do
+      raise "MAST_SELF_HOST is an IPv6 address (#{value}), and Mast logs in over IPv4 alone: " <>
+              "let sshd listen on 127.0.0.1 too, and leave MAST_SELF_HOST out"
+    end
+
+    value
+  end
+
+  defp parse!(:user, value), do: value
+
+  defp parse!(:port, value) do
+    case Integer.parse(value) do
       {port, ""} when port in 1..65_535 -> port
-      _ -> raise "MAST_SELF_PORT is not a port: #{inspect(text)}"
+      _ -> raise "MAST_SELF_PORT is not a port: #{inspect(value)}"
     end
   end
+
+  # -- Whose server it is ------------------------------------------------------------------------
+  #
+  # An id decides. Without one a name is not enough, for many hosts are called `debian`; nor is an
+  # address, which another host may have had yesterday. mast-agent weighs them in the same way.
+
+  defp find_server!(names, wanted) do
+    servers = list_servers()
+    id = setting("MAST_SELF_ID")
+
+    Enum.find(servers, &(&1.id == id)) || best(servers, names, wanted) ||
+      refuse_namesake!(servers, names, wanted) ||
+      Enum.find(servers, &leads_here?(&1, names, wanted))
+  end
+
+  # Mast reaches nobody else there, whatever the server is called. Another port may be forwarded.
+  defp leads_here?(server, names, wanted) do
+    place(server.host, names, wanted) == :here and
+      server.port == Map.get(wanted, :port, @defaults.port)
+  end
+
+  defp best(servers, names, wanted) do
+    servers
+    |> Enum.map(&{rank(&1, names, wanted), &1})
+    |> Enum.reject(&match?({nil, _}, &1))
+    |> Enum.min_by(&elem(&1, 0), fn -> {nil, nil} end)
+    |> elem(1)
+  end
+
+  defp rank(server, names, wanted) do
+    case {plain(server.name) in names, place(server.host, names, wanted)} do
+      {true, :here} -> 0
+      {true, :ours} -> 1
+      {true, :nowhere} -> 2
+      _ -> nil
+    end
+  end
+
+  defp refuse_namesake!(servers, names, wanted) do
+    case Enum.find(servers, &(plain(&1.name) in names)) do
+      nil ->
+        nil
+
+      server ->
+        raise "the server #{server.name} (#{server.id}) has this host's name, but its address is " <>
+                "#{server.host}: delete it in Mast or rename this host; if it is this host, " <>
+                "set MAST_SELF_HOST=#{server.host} (here it is #{Map.get(wanted, :host, "not set")})"
+    end
+  end
+
+  defp place(host, names, wanted) do
+    address = address(host || "")
+
+    cond do
+      address == "" -> :nowhere
+      loopback?(address) or address == address(Map.get(wanted, :host, "")) -> :here
+      is_tuple(address) -> if address in own_addresses(), do: :ours, else: :elsewhere
+      address in names or hd(String.split(address, ".")) in names -> :ours
+      true -> :elsewhere
+    end
+  end
+
+  defp own_addresses do
+    case :inet.getifaddrs() do
+      {:ok, interfaces} ->
+        for {_, options} <- interfaces, {:addr, address} <- options, do: address
+
+      # A sandbox without netlink: then an address is believed by its id alone.
+      {:error, _} ->
+        []
+    end
+  end
+
+  # An address as OTP has it, or a name in plain letters.
+  defp address(text) do
+    case :inet.parse_strict_address(unbracketed(text)) do
+      {:ok, {0, 0, 0, 0, 0, 0xFFFF, high, low}} ->
+        {div(high, 256), rem(high, 256), div(low, 256), rem(low, 256)}
+
+      {:ok, address} ->
+        address
+
+      {:error, _} ->
+        plain(text)
+    end
+  end
+
+  # Linux connects to the unspecified address as to itself.
+  defp loopback?({127, _, _, _}), do: true
+  defp loopback?(address) when address in [{0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0}], do: true
+  defp loopback?({0, 0, 0, 0, 0, 0, 0, 1}), do: true
+  defp loopback?(name), do: name in @loopback_names
+
+  defp ipv6?(text), do: match?({:ok, _}, :inet.parse_ipv6strict_address(unbracketed(text)))
+
+  defp unbracketed(text) do
+    text
+    |> String.trim()
+    |> String.trim_leading("[")
+    |> String.trim_trailing("]")
+    |> String.to_charlist()
+  end
+
+  defp plain(name), do: name |> String.trim() |> String.downcase() |> String.trim_trailing(".")
 
   defp report(server, created?, public_key) do
     encode!(%{
@@ -91,6 +236,51 @@ defmodule Mast.Bootstrap do
   # -- Keys --------------------------------------------------------------------------------------
   #
   # OpenSSH's own format (PROTOCOL.key in its sources), which OTP decodes but does not write.
+
+  defp make_key!(name) do
+    {private_key, public_key} = generate_key("mast@" <> name)
+    {create_key!(%{name: key_name(name, public_key), body: private_key}).id, public_key}
+  end
+
+  # The key of an earlier enrollment whose server was deleted: of this module's making, by its name.
+  defp own_key(keys, name) do
+    used = Enum.map(list_servers(), & &1.private_key_id)
+
+    Enum.find_value(keys, fn key ->
+      with false <- key.id in used,
+           {:ok, private_key} <- material(key),
+           public_key when is_binary(public_key) <- public_key_from(private_key),
+           true <- key.name == key_name(name, public_key) do
+        {key.id, public_key}
+      else
+        _ -> nil
+      end
+    end)
+  end
+
+  # Keys have unique names too.
+  defp key_name(name, public_key) do
+    String.slice(name, 0, @max_name - 9) <> " " <> short_fingerprint(public_key)
+  end
+
+  # One key that can be read shows that the vault's is the right one: a lost key may be among them.
+  defp require_vault_key!(keys) do
+    if keys != [] and not Enum.any?(keys, &match?({:ok, _}, material(&1))),
+      do: refuse_vault_key!()
+  end
+
+  defp refuse_vault_key! do
+    raise "MAST_VAULT_KEY is not the key that the SSH keys in this database are encrypted with"
+  end
+
+  defp public_key_of!(%{private_key_id: nil}), do: nil
+
+  defp public_key_of!(%{private_key_id: id}) do
+    case material(get_key!(id)) do
+      {:ok, private_key} -> public_key_from(private_key)
+      {:error, _} -> refuse_vault_key!()
+    end
+  end
 
   defp generate_key(comment) do
     {public, secret} = :crypto.generate_key(:eddsa, :ed25519)
@@ -154,17 +344,18 @@ defmodule Mast.Bootstrap do
   # All that this module takes for granted about Mast stands below. Keys and servers go through its
   # contexts, which validate, encrypt and audit.
 
-  # The lock ends with the transaction: of several callers the first creates, the others find.
+  # The lock ends with the transaction: of several callers the first creates, the others find. The
+  # deadline of a query within is that of the connection's checkout, which is the transaction's.
   defp in_transaction!(fun) do
     with_repo!(fn repo ->
       {:ok, result} =
-        repo.transaction(fn ->
-          repo.query!("SELECT pg_advisory_xact_lock(hashtext('Mast.Bootstrap'))", [],
-            timeout: :infinity
-          )
-
-          fun.()
-        end)
+        repo.transaction(
+          fn ->
+            repo.query!("SELECT pg_advisory_xact_lock(hashtext('Mast.Bootstrap'))")
+            fun.()
+          end,
+          timeout: :infinity
+        )
 
       result
     end)
@@ -207,7 +398,12 @@ defmodule Mast.Bootstrap do
     end
   end
 
-  defp find_server(name), do: Enum.find(Mast.Fleet.list_servers(), &(&1.name == name))
+  defp list_servers, do: Mast.Fleet.list_servers()
+  defp list_keys, do: Mast.Keys.list_keys()
+  defp get_key!(id), do: Mast.Keys.get_key!(id)
+
+  # Under another vault key the body is no text, and this `{:error, :missing_body}`.
+  defp material(key), do: Mast.Keys.material(key)
 
   defp create_key!(attributes) do
     case Mast.Keys.create_key(attributes) do
@@ -223,11 +419,22 @@ defmodule Mast.Bootstrap do
     end
   end
 
-  defp public_key_of(%{private_key_id: nil}), do: nil
+  # Mast has no function for this, but what its forms use: the changeset, the repo, and an event.
+  defp update_server!(server, changes) do
+    case server |> Mast.Fleet.change_server(changes) |> Mast.Repo.update() do
+      {:ok, updated} ->
+        Mast.Audit.log(%{
+          event_type: "server.updated",
+          subject_type: "Server",
+          subject_id: updated.id,
+          metadata: Map.new(changes, fn {column, value} -> {to_string(column), value} end)
+        })
 
-  defp public_key_of(%{private_key_id: id}) do
-    {:ok, private_key} = id |> Mast.Keys.get_key!() |> Mast.Keys.material()
-    public_key_from(private_key)
+        updated
+
+      {:error, changeset} ->
+        raise "Mast refuses to change the server: #{inspect(changeset.errors)}"
+    end
   end
 
   defp encode!(term), do: Jason.encode!(term)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from mast_agent.failure import Cause, Code, Patience, Phase
 
 _NO, _GRACE, _RETRY, _CROWDED = Patience.NONE, Patience.GRACE, Patience.RETRY, Patience.CROWDED
+_EVALS = Patience.EVALS
 _ENV = "the environment file (MAST_AGENT_ENV_FILE) or the environment"
 
 
@@ -51,6 +52,10 @@ VARIABLE_MALFORMED = _cause(
 ENVIRONMENT_TOO_LARGE = _cause(
     "environment-too-large", Phase.RELEASE, Code.CONFIG, _NO,
     f"Shorten the variable in {_ENV}",
+)  # fmt: skip
+SELF_HOST_IPV6 = _cause(
+    "self-host-ipv6", Phase.RELEASE, Code.CONFIG, _NO,
+    "Let sshd listen on 127.0.0.1 too (ListenAddress), and leave MAST_SELF_HOST out",
 )  # fmt: skip
 RELEASE_MISSING = _cause(
     "release-missing", Phase.RELEASE, Code.CONFIG, _NO,
@@ -231,12 +236,20 @@ BOOTSTRAP_MISSING = _cause(
     "bootstrap-missing", Phase.ENROLL, Code.SOFTWARE, _NO,
     "Install a Mast that has Mast.Bootstrap.self_enroll!/0",
 )  # fmt: skip
+NAME_TAKEN = _cause(
+    "name-taken", Phase.ENROLL, Code.SOFTWARE, _NO,
+    "Delete that server in Mast, or rename this host: hostnamectl hostname NAME",
+)  # fmt: skip
+VAULT_KEY_WRONG = _cause(
+    "vault-key-wrong", Phase.ENROLL, Code.CONFIG, _NO,
+    "Set MAST_VAULT_KEY to the key that this database was set up with, where mast.service reads it",
+)  # fmt: skip
 EVAL_FAILED = _cause(
-    "eval-failed", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "eval-failed", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
     "See what it printed: journalctl -t mast-agent",
 )  # fmt: skip
 EVAL_HUNG = _cause(
-    "eval-hung", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "eval-hung", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
     "See what it printed: journalctl -t mast-agent; or raise MAST_AGENT_TIMEOUT",
 )  # fmt: skip
 EVAL_UNSTARTED = _cause(
@@ -244,7 +257,7 @@ EVAL_UNSTARTED = _cause(
     "Raise MAST_AGENT_TIMEOUT; the unit is started again by itself",
 )  # fmt: skip
 EVAL_KILLED = _cause(
-    "eval-killed", Phase.ENROLL, Code.TEMPFAIL, _RETRY,
+    "eval-killed", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
     "See the kernel log for the out-of-memory killer: journalctl -k",
 )  # fmt: skip
 EVAL_UNSTARTABLE = _cause(
@@ -275,6 +288,19 @@ EVAL_DENIED = _cause(
 NOT_ENROLLED = _cause(
     "not-enrolled", Phase.VERIFY, Code.SOFTWARE, _NO,
     "Install a Mast whose Mast.Bootstrap.self_enroll! works, and see: journalctl -t mast-agent",
+)  # fmt: skip
+
+# What is to be said of a row that is this host's all the same.
+ROW_DIFFERS = _cause(
+    "row-differs", Phase.VERIFY, Code.TEMPFAIL, _NO,
+    "Have it brought up to date: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+ROW_DOUBLED = _cause(
+    "row-doubled", Phase.VERIFY, Code.TEMPFAIL, _NO, "Delete the older one in Mast's dashboard"
+)  # fmt: skip
+ROW_NAMED_OTHERWISE = _cause(
+    "row-named-otherwise", Phase.VERIFY, Code.TEMPFAIL, _NO,
+    "If it is a clone: sudo mast-agent reset, then: systemctl restart --no-block mast-agent",
 )  # fmt: skip
 
 # --- access: the key, the user and sshd, on the host's side -----------------------------------

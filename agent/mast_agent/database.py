@@ -36,9 +36,10 @@ SELECT EXISTS (
 )
 """
 
-# By way of JSON, which has null for a column that a Mast may not have: enrolling needs no key.
+# By way of JSON, which has null for a column that a Mast may not have: enrolling needs none.
 _SERVERS = """
-SELECT id::text, name, host, to_jsonb(servers) ->> 'private_key_id' FROM servers ORDER BY name
+SELECT id::text, name, of ->> 'host', of ->> 'private_key_id', of ->> 'user', of ->> 'port'
+FROM servers, to_jsonb(servers) AS of ORDER BY name
 """
 
 
@@ -95,10 +96,7 @@ async def _look(ask: Transaction) -> Snapshot:
     locked = False
     try:
         if await _can_read(ask, "servers"):
-            servers = tuple(
-                Server(id=row[0], name=row[1], host=row[2], key_id=row[3])
-                for row in await ask.rows(_SERVERS)
-            )
+            servers = tuple(_server(*row) for row in await ask.rows(_SERVERS))
     except LockNotAvailable:
         # How far the migrations are is known all the same. Nothing more is asked: the
         # transaction is over, and its COMMIT becomes a rollback.
@@ -110,6 +108,13 @@ async def _look(ask: Transaction) -> Snapshot:
         servers=servers,
         servers_locked=locked,
     )
+
+
+def _server(  # noqa: PLR0917 - a row has these columns
+    row_id: str, name: str, host: str | None, key: str | None, user: str | None, port: str | None
+) -> Server:
+    number = int(port) if port is not None and port.isascii() and port.isdecimal() else None
+    return Server(id=row_id, name=name, host=host, key_id=key, user=user, port=number)
 
 
 async def _identity(ask: Transaction) -> Identity:

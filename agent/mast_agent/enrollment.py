@@ -17,13 +17,14 @@ from mast_agent import (
     evaluation,
     locks,
     migrations,
+    needs,
     record,
     scratch,
-    servers,
     signals,
 )
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
+from mast_agent.own_row import OwnRow
 from mast_agent.retry import Retry
 from mast_agent.session import open_session
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mast_agent.report import Reporter
     from mast_agent.session import Session
     from mast_agent.snapshot import Server, Snapshot
+
+_RESTART = "systemctl restart --no-block mast-agent"
 
 
 def run(
@@ -71,8 +74,10 @@ class Enrollment:
         self._began = time.monotonic()
         self._attempts = 0
         self._eval_failure = ""
-        self._recorded = record.recall(plan.state_directory, self._problem)
+        self._own = OwnRow(plan, self._problem)
         self._confirmed: tuple[Server, Snapshot] | None = None
+        self._needs = needs.NONE
+        self._retired: frozenset[int] = frozenset()
 
     async def run(self) -> Server:
         """Attempt it until it succeeds, is hopeless, or the time is up."""
@@ -86,12 +91,11 @@ class Enrollment:
         try:
             return await retry(self._attempt)
         except Failure as failure:
-            if self._confirmed is None:
+            if self._confirmed is None or failure.cause is causes.VAULT_KEY_WRONG:
                 raise
-            # The host is enrolled, whatever became of the question for the key.
-            self._report.event(
-                Event.KEY_UNKNOWN, f"Mast's public key could not be learned: {failure.message}"
-            )
+            # The host is enrolled, whatever became of the eval for what it needs besides.
+            kind = Event.KEY_UNKNOWN if self._needs.key else Event.ROW_DIFFERS
+            self._report.event(kind, f"{self._needs}: {failure.message}")
             return self._finish(*self._confirmed, already=True)
 
     async def _attempt(self) -> Server:
@@ -102,7 +106,7 @@ class Enrollment:
         self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
         async with open_session(self._plan.target, self._deadline) as session:
             snapshot = await self._look(session)
-        row = self._known(snapshot)
+        row = self._own.find(snapshot)
         if not self._is_done(row, snapshot):
             with locks.host_lock(self._plan.runtime_directory):
                 return await self._enroll_locked()
@@ -115,67 +119,61 @@ class Enrollment:
         self._report.progress(migrations.progress(wanted, snapshot.applied))
         self._report.enter(Phase.MIGRATIONS, "comparing the migrations")
         migrations.require_complete(wanted, snapshot.applied, migrating=snapshot.migrating)
+        retired = migrations.retired(wanted, snapshot.applied)
+        if retired != self._retired:
+            self._retired = retired
+            self._report.event(Event.MIGRATIONS_RETIRED, migrations.say_retired(retired))
         database.require_servers(snapshot)
         return snapshot
 
-    def _known(self, snapshot: Snapshot) -> Server | None:
-        recorded = self._recorded
-        believed = recorded is not None and recorded.is_about(
-            self._plan.host.machine, snapshot.identity
-        )
-        recorded_id = recorded.server_id if recorded is not None and believed else None
-        return servers.known(snapshot.servers or (), recorded_id, self._plan.host)
-
     def _is_done(self, row: Server | None, snapshot: Snapshot) -> TypeGuard[Server]:
         """Tell whether there is nothing left to run an eval for."""
-        self._confirmed = None
+        self._confirmed, self._needs = None, needs.NONE
         if row is None or self._force:
             return False
-        if self._plan.access and self._key(row, snapshot) is None and self._can_tell_key(row):
+        self._needs = self._own.needs(row, snapshot)
+        if self._needs:
             self._confirmed = (row, snapshot)
-            return False
-        return True
-
-    def _key(self, row: Server, snapshot: Snapshot) -> record.Key | None:
-        """Return what the record has of the key of this row, None for nothing or another key."""
-        recorded = self._recorded
-        if (
-            recorded is None
-            or recorded.server_id != row.id
-            or not recorded.is_about(self._plan.host.machine, snapshot.identity)
-            or recorded.key is None
-            or recorded.key.id != row.key_id
-        ):
-            return None
-        return recorded.key
-
-    def _can_tell_key(self, row: Server) -> bool:
-        """Tell whether the eval would report this row, and not make one for this host's name."""
-        return self._plan.host.is_called(row.name)
+        return not self._needs
 
     async def _enroll_locked(self) -> Server:
         """Look again under the locks, then run the eval and have the database confirm it."""
         async with open_session(self._plan.target, self._deadline) as lock:
             await self._lock_database(lock)
             before = await self._look_again()
-            row = self._known(before)
+            row = self._own.find(before)
             if self._is_done(row, before):
                 return self._finish(row, before, already=True)
             already = row is not None and not self._force
-            report = await self._evaluate()
+            report = await self._evaluate(row)
             self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
             after = await self._look_again()
-        row = servers.enrolled(
-            before.servers or (), after.servers or (), report.server_id, self._plan.host
-        )
+        row = self._own.find_after(before, after, report.server_id)
         if row is None:
             # What the database says now, and not what it said before the eval.
-            known = self._known(after) if already else None
+            known = self._own.find(after) if already else None
             self._confirmed = None if known is None else (known, after)
             raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
         self._force = False
+        self._compare(row)
         key = record.Key(id=row.key_id, public=report.public_key)
         return self._finish(row, after, already=already, key=key)
+
+    def _compare(self, row: Server) -> None:
+        """Say what the eval has left undone of the differences: another eval would not do more."""
+        left = self._own.differences(row)
+        if left:
+            self._report.event(
+                Event.ROW_DIFFERS,
+                f"the row of {row.name!r} still has {'; '.join(left)}: this Mast.Bootstrap leaves "
+                f"it so. Delete the server in Mast, then: {_RESTART}",
+            )
+        elif self._needs.differences:
+            self._report.event(
+                Event.ROW_UPDATED,
+                f"the row of {row.name!r} is up to date now: it had "
+                + "; ".join(self._needs.differences),
+            )
 
     async def _look_again(self) -> Snapshot:
         """Use a connection of its own: the one with the lock may have been cut meanwhile."""
@@ -195,7 +193,7 @@ class Enrollment:
                 causes.LOCK_HELD, "a mast-agent on another host is enrolling into this database"
             )
 
-    async def _evaluate(self) -> evaluation.Report:
+    async def _evaluate(self, row: Server | None) -> evaluation.Report:
         seconds = evaluation.allotted(self._deadline, self._eval_failure)
         self._report.enter(Phase.ENROLL, f"running {evaluation.EXPRESSION}")
         self._report.event(
@@ -206,7 +204,7 @@ class Enrollment:
         try:
             report = await evaluation.self_enroll(
                 self._plan.release,
-                self._plan.mast,
+                {**self._plan.mast, evaluation.SELF_ID: row.id if row is not None else ""},
                 scratch.make(self._plan.runtime_directory, self._problem),
                 seconds=seconds,
                 redactor=self._redactor,
@@ -221,19 +219,7 @@ class Enrollment:
     def _finish(
         self, row: Server, snapshot: Snapshot, *, already: bool, key: record.Key | None = None
     ) -> Server:
-        self._recorded = record.remember(
-            self._plan.state_directory,
-            record.Record(
-                server_id=row.id,
-                server_name=row.name,
-                machine=self._plan.host.machine,
-                database=snapshot.identity,
-                enrolled_at=record.now(),
-                key=key or self._key(row, snapshot),
-            ),
-            self._recorded,
-            self._problem,
-        )
+        self._own.remember(row, snapshot, key)
         self._report.enrolled(row, already=already, seconds=time.monotonic() - self._began)
         return row
 

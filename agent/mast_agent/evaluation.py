@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mast_agent.release import Release
 
 EXPRESSION = "Mast.Bootstrap.self_enroll!"
+SELF_ID = "MAST_SELF_ID"
+"""Tells the eval which row is this host, where the agent knows that better than by its name."""
 EVAL_SECONDS = 120.0
 """How long one eval may take; MAST.md's costliest failure takes under ten."""
 MIN_EVAL_SECONDS = 1.0
@@ -39,6 +41,15 @@ KILL_AFTER_SECONDS = 3.0
 _SIGNALLED = 128
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # of a shell: POSIX, sh, Exit Status for Commands
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What Mast.Bootstrap finds wrong by itself (nix/bootstrap.ex). One that does not look out for a
+# wrong vault key stumbles over what Mast.Keys.material/1 returns then.
+_BOOTSTRAPS_OWN = (
+    (r"MAST_VAULT_KEY is not the key|\{:error, :missing_body\}", causes.VAULT_KEY_WRONG),
+    (r"MAST_SELF_HOST is an IPv6 address", causes.SELF_HOST_IPV6),
+    (r"MAST_SELF_PORT is not a port", causes.VARIABLE_MALFORMED),
+    (r"has this host's name", causes.NAME_TAKEN),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +166,10 @@ def _failure(code: int, output: Output) -> Failure:
     if missing := re.search(r"environment variable (\w+) is missing", told):
         name = output.redactor.quote(missing[1])
         return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}")
+    for pattern, cause in _BOOTSTRAPS_OWN:
+        if re.search(pattern, everything):
+            names = "MAST_VAULT_KEY is wrong: " if cause is causes.VAULT_KEY_WRONG else ""
+            return Failure(cause, f"{names}Mast.Bootstrap says: {said}")
     if re.search(r"Operation not permitted|\beperm\b", everything):
         return Failure(causes.EVAL_DENIED, f"the sandbox denies the eval something: {said}")
     return Failure(causes.EVAL_FAILED, f"the eval ended with {code}: {said}")

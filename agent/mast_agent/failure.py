@@ -51,6 +51,8 @@ class Patience(enum.Enum):
     """Looks permanent, but may be a database that is still being set up."""
     RETRY = "retry"
     """Passes by itself: retry until the deadline."""
+    EVALS = "evals"
+    """May pass by itself, and costs a BEAM each time: a few evals, then the next run's."""
     CROWDED = "crowded"
     """Passes by itself, and asking often makes it worse: retry seldom."""
 

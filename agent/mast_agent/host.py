@@ -18,6 +18,16 @@ APPLICATION_ID = uuid.UUID("f9caaca5-4016-496e-a619-b78ce6608158")
 
 _FIB_TRIE = Path("/proc/self/net/fib_trie")
 _IF_INET6 = Path("/proc/self/net/if_inet6")
+# What installers and images call a host that nobody has named.
+_DEFAULT_NAMES = frozenset(
+    {"debian", "ubuntu", "nixos", "fedora", "linux", "raspberrypi", "archlinux", "alpine"}
+    | {"centos", "rocky", "almalinux", "opensuse", "gentoo", "kali", "lxc", "container", "vagrant"}
+)
+# hosts(5) of Debian, Fedora and NixOS.
+_LOOPBACK_NAMES = frozenset(
+    {"localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost"}
+    | {"ip6-loopback", "localhost6.localdomain6", "localhost4.localdomain4"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +42,52 @@ class Host:
     addresses: frozenset[str]
     machine: str | None
 
-    def is_called(self, text: str | None) -> bool:
-        """Tell whether `text` is one of the names or addresses of this host."""
-        if not text:
-            return False
-        if text.lower().rstrip(".") in self.names:
-            return True
-        try:
-            return str(ipaddress.ip_address(text.strip("[]"))) in self.addresses
-        except ValueError:
-            return False
+    def is_called(self, name: str | None) -> bool:
+        """Tell whether `name` is one of the names of this host, in any case of letters."""
+        return bool(name) and _plain(str(name)) in self.names
+
+    def is_at(self, address: str) -> bool:
+        """Tell whether `address` is one of this host's, or a domain name that begins with its name.
+
+        A host is seldom told its own domain: `web1.lan` is what the network calls `web1`.
+        """
+        parsed = _parse(address)
+        if parsed is not None:
+            return str(parsed) in self.addresses
+        name = _plain(address)
+        return name in self.names or name.partition(".")[0] in self.names
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether `address` leads from a host to itself, without asking a name service."""
+    parsed = _parse(address)
+    if parsed is None:
+        return _plain(address) in _LOOPBACK_NAMES
+    # Linux connects to the unspecified address as to itself.
+    return parsed.is_loopback or parsed.is_unspecified
+
+
+def is_default_name(name: str) -> bool:
+    """Tell whether it is a name that a host has from its distribution, as many others have."""
+    return _plain(name) in _DEFAULT_NAMES
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether both are the same address or name."""
+    return (_parse(one) or _plain(one)) == (_parse(other) or _plain(other))
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().rstrip(".")
+
+
+def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
 
 
 def identify() -> Host:

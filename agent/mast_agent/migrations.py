@@ -31,21 +31,36 @@ def progress(wanted: frozenset[int], applied: frozenset[int] | None) -> Progress
     return Progress(applied=len(wanted & (applied or frozenset())), total=len(wanted))
 
 
+def retired(wanted: frozenset[int], applied: frozenset[int] | None) -> frozenset[int]:
+    """Return the applied versions that are older than every file of the release.
+
+    A release that comes before them would have older files too: such a version is of a migration
+    that has been taken out since, and no sign of a downgrade.
+    """
+    oldest = min(wanted, default=0)
+    return frozenset(version for version in applied or () if version < oldest)
+
+
+def say_retired(versions: frozenset[int]) -> str:
+    """Return what to say of them."""
+    return f"the database has {_list(versions)} of migrations that this release no longer ships"
+
+
 def require_complete(
     wanted: frozenset[int], applied: frozenset[int] | None, *, migrating: bool
 ) -> None:
-    """Raise Failure unless exactly the wanted migrations are applied.
+    """Raise Failure unless the wanted migrations are applied, and at most `retired` ones besides.
 
     78 when the database has versions that the release does not know; 75 when some are missing,
     saying how many, and whether a migration is running (`migrating`: Ecto's lock is held).
     """
-    ahead = (applied or frozenset()) - wanted
+    ahead = (applied or frozenset()) - wanted - retired(wanted, applied)
     if ahead:
         raise Failure(
             causes.SCHEMA_AHEAD,
             f"the database is ahead of the release by {_list(ahead)}",
         )
-    if wanted == applied:
+    if applied is not None and wanted <= applied:
         return
     count = progress(wanted, applied)
     table = "" if applied is not None else " (there is no table schema_migrations yet)"

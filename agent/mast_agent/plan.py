@@ -11,6 +11,7 @@ from mast_agent import (
     evaluation,
     execve,
     host,
+    login,
     mast_environment,
     release,
 )
@@ -44,11 +45,12 @@ class Plan:
 def make(config: Settings) -> Plan:
     """Read settings, release and host.
 
-    Raises Failure: whatever `release`, `mast_environment.check` and `ecto_url` refuse, or variables
-    too long for any eval (78), or a runtime directory that cannot be made (77).
+    Raises Failure: whatever `release`, `mast_environment.check`, `login` and `ecto_url` refuse, or
+    variables too long for any eval (78), or a runtime directory that cannot be made (77).
     """
     found = release.read(config.mast_bin)
     mast_environment.check(config.mast)
+    login.require_usable(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
     target = ecto_url.parse(config.mast)
     try:

@@ -16,9 +16,14 @@ from mast_agent import (
     ecto_url,
     evaluation,
     execve,
+    host,
+    login,
     mast_environment,
     migrations,
+    record,
     release,
+    servers,
+    storage,
     units,
 )
 from mast_agent.session import open_session
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 
     from mast_agent.deadline import Deadline
     from mast_agent.settings import Settings
-    from mast_agent.snapshot import Snapshot
+    from mast_agent.snapshot import Server, Snapshot
     from mast_agent.target import Target
 
 
@@ -38,6 +43,7 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     found = release.read(config.mast_bin)
     mast_environment.check(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
+    login.require_usable(config.mast)
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
@@ -46,13 +52,31 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     snapshot = asyncio.run(_look(target, deadline))
     yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
     migrations.require_complete(found.migrations, snapshot.applied, migrating=snapshot.migrating)
-    database.require_servers(snapshot)
+    rows = database.require_servers(snapshot)
     yield f"migrations: {migrations.progress(found.migrations, snapshot.applied)} applied"
+    if gone := migrations.retired(found.migrations, snapshot.applied):
+        yield f"migrations: {migrations.say_retired(gone)}"
+    _require_own_row_or_free_name(config, snapshot, rows)
 
 
 async def _look(target: Target, deadline: Deadline) -> Snapshot:
     async with open_session(target, deadline) as session:
         return await database.look(session)
+
+
+def _require_own_row_or_free_name(
+    config: Settings, snapshot: Snapshot, rows: tuple[Server, ...]
+) -> None:
+    this, want = host.identify(), login.wanted(config.mast)
+    try:
+        recorded = record.load(config.state_directory)
+    except (storage.UnusableError, OSError):
+        recorded = None
+    if recorded is not None and not recorded.is_about(this.machine, snapshot.identity):
+        recorded = None
+    recorded_id = recorded.server_id if recorded is not None else None
+    if servers.known(rows, recorded_id, this, want) is None:
+        servers.require_no_namesake(rows, this, want)
 
 
 def _units(config: Settings) -> Iterator[str]:

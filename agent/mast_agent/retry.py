@@ -19,7 +19,6 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from mast_agent import causes
 from mast_agent.failure import Failure, Patience
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ EVAL_ATTEMPTS = 5
 
 LAST_TRY_SECONDS = 1.0
 """What is left of the deadline for the last attempt."""
-_EVAL_CAUSES = frozenset({causes.EVAL_FAILED, causes.EVAL_HUNG, causes.EVAL_KILLED})
 # Full jitter (random between zero and the exponential) spreads agents that start together; in
 # grace it is the number of attempts that counts, for each is a line in the server's log.
 _WAITS = {
     Patience.RETRY: wait_random_exponential(multiplier=0.2, max=3),
+    Patience.EVALS: wait_random_exponential(multiplier=0.2, max=3),
     Patience.CROWDED: wait_random_exponential(multiplier=2, max=20),
     Patience.GRACE: wait_exponential(multiplier=3, max=12) + wait_random(0, 1),
 }
@@ -85,7 +84,7 @@ class Retry:
             return False
         self._count(error)
         patience = error.cause.patience
-        if error.cause in _EVAL_CAUSES:
+        if patience is Patience.EVALS:
             return self._evals_failed < EVAL_ATTEMPTS
         if patience is Patience.GRACE and self._grace_left() <= 0:
             error.settle()
@@ -98,7 +97,7 @@ class Retry:
         self._repeated += 1
         if not failure.cut_short:
             self._telling = failure
-        if failure.cause in _EVAL_CAUSES:
+        if failure.cause.patience is Patience.EVALS:
             self._evals_failed += 1
 
     def _grace_left(self) -> float:

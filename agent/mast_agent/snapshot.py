@@ -15,12 +15,18 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A row of Mast's `servers`; `key_id` is the key with which Mast logs in there."""
+    """A row of Mast's `servers`: who, and how Mast logs in there.
+
+    `key_id` is the key that it logs in with. `host`, `user` and `port` are None where this Mast
+    has no such column.
+    """
 
     id: str
     name: str
     host: str | None
     key_id: str | None = None
+    user: str | None = None
+    port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,13 +82,13 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     snapshot, failure = (None, None) if target is None else asking.look(target, deadline, user)
     server: Server | None = None
     progress: Progress | None = None
+    concerns: list[Failure] = []
     if snapshot is not None:
-        server = _this_host(snapshot, recorded, last)
+        server, concerns = _this_host(config, snapshot, recorded, last)
         progress = _progress(snapshot, found_release)
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
     seen = _access(config, recorded, last, access_unit)
-    concerns: list[Failure] = []
     if wanted and seen.failure is not None:
         concerns.append(_keeps_out(seen.failure))
     facts = Facts(
@@ -180,19 +180,24 @@ def _record(directory: Path) -> tuple[Record | None, str]:
 
 
 def _this_host(
-    snapshot: Snapshot, recorded: Record | None, last: Published | None
-) -> Server | None:
-    from mast_agent import servers  # noqa: PLC0415 - only with a database
+    config: Settings, snapshot: Snapshot, recorded: Record | None, last: Published | None
+) -> tuple[Server | None, list[Failure]]:
+    """Return this host's row, and what is to be said of it."""
+    from mast_agent import concerns, login, servers  # noqa: PLC0415 - only with a database
 
-    this_host = host.identify()
+    this = host.identify()
     recorded_id = None
     if recorded is not None:
-        if recorded.is_about(this_host.machine, snapshot.identity):
+        if recorded.is_about(this.machine, snapshot.identity):
             recorded_id = recorded.server_id
     elif last is not None and last.server is not None:
         # Without the right to read the record, what the last run published names the row.
         recorded_id = last.server["id"]
-    return servers.known(snapshot.servers or (), recorded_id, this_host)
+    told = last.login if last is not None else {}
+    want = login.wanted({**told, **access.variables(config.mast)})
+    rows = snapshot.servers or ()
+    row = servers.known(rows, recorded_id, this, want)
+    return row, concerns.of(rows, row, this, want) if row is not None else []
 
 
 def _progress(snapshot: Snapshot, found: Release | None) -> Progress | None:

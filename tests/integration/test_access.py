@@ -5,8 +5,11 @@ Who can log in with what it installs is seen where there is an sshd: tests/syste
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +28,15 @@ if TYPE_CHECKING:
 USER = "nobody"
 YES = {"MAST_AGENT_ACCESS": "yes"}
 PREFIX = 'restrict,from="127.0.0.1,::1" '
+_ROTATE = """
+Mast.Repo.connected!(fn _ ->
+  {:ok, _} = Mast.Vault.start_link()
+  made = Mast.SSHKey.generate("rotated")
+  {:ok, key} = Mast.Keys.create_key(%{name: "rotated", body: made.private})
+  Mast.Repo.query!("UPDATE servers SET private_key_id = $1::text::uuid", [key.id])
+  IO.puts(made.public)
+end)
+"""
 _ANOTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
@@ -33,11 +45,14 @@ def _account(agent: Agent) -> None:
     agent.environment["MAST_SELF_USER"] = USER
 
 
-def key_of(cluster: Cluster, database: str) -> str:
-    """Return the public key that Mast has for its one server, without its comment."""
-    query = "SELECT public_key FROM servers JOIN private_keys ON private_keys.id = private_key_id"
-    (line,) = cluster.sql(query, database).splitlines()
-    return " ".join(line.split()[:2])
+def key_of(agent: Agent, cluster: Cluster, database: str) -> str:
+    """Return the public key that Mast has told, and see that it is the one of its one server."""
+    query = "SELECT fingerprint FROM servers JOIN private_keys ON private_keys.id = private_key_id"
+    (fingerprint,) = cluster.sql(query, database).splitlines()
+    public: str = agent.record()["key"]["public"]
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    assert fingerprint == "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+    return public
 
 
 def installed(agent: Agent) -> str | None:
@@ -66,7 +81,7 @@ def test_from_report_to_file_and_away(agent: Agent, cluster: Cluster, database: 
     granted = agent.run("access")
     assert granted.code == 0, granted
     assert f"as {USER}" in granted.stderr, granted
-    assert installed(agent) == f"{PREFIX}{key_of(cluster, database)}\n"
+    assert installed(agent) == f"{PREFIX}{key_of(agent, cluster, database)}\n"
     again = agent.run("access")
     assert again.code == 0, again
     assert "nothing to do" in again.stderr, again
@@ -128,7 +143,7 @@ def test_host_that_was_enrolled_before(agent: Agent, cluster: Cluster, database:
     assert_enrolled(agent, result, cluster.sql("SELECT id FROM servers", database))
     assert "already enrolled" in result.stderr, result
     assert agent.eval_count() == 2, result
-    assert agent.record()["key"]["public"].startswith(key_of(cluster, database))
+    assert agent.record()["key"]["public"].startswith(key_of(agent, cluster, database))
     assert agent.enroll(30, **YES).code == 0
     assert agent.eval_count() == 2
 
@@ -157,18 +172,16 @@ def test_new_key_in_old_key_out(agent: Agent, cluster: Cluster, database: str) -
     assert agent.status(**YES)["access"]["key"] == "outdated"
     assert agent.run("access").code == 0
     second = installed(agent)
-    assert second == f"{PREFIX}{key_of(cluster, database)}\n"
+    assert second == f"{PREFIX}{key_of(agent, cluster, database)}\n"
     assert second != first
     # As an operator does who has rotated the key in the dashboard.
-    cluster.sql(
-        "INSERT INTO private_keys (name, body, fingerprint, algorithm, public_key) "  # noqa: S608
-        f"VALUES ('rotated', '', 'rotated', 'ed25519', '{_ANOTHER}'); "
-        "UPDATE servers SET private_key_id = (SELECT id FROM private_keys WHERE name = 'rotated')",
-        database,
-    )
+    rotated = subprocess.run(
+        [agent.environment["MAST_BIN"], "eval", _ROTATE],
+        env=agent.environment, check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
     assert agent.enroll(30, **YES).code == 0
     assert agent.run("access").code == 0
-    assert installed(agent) == f"{PREFIX}{_ANOTHER}\n"
+    assert installed(agent) == f"{PREFIX}{rotated}\n" != second
 
 
 def test_mast_that_tells_no_key(agent: Agent) -> None:

@@ -19,6 +19,7 @@ PATIENCE = {
     Patience.NONE: "stops at once",
     Patience.GRACE: "grace of 30 s",
     Patience.RETRY: "retried",
+    Patience.EVALS: "five evals",
     Patience.CROWDED: "retried seldom",
 }
 
@@ -36,7 +37,7 @@ def test_each_has_a_name() -> None:
 def test_code(cause: Cause) -> None:
     """A cause has a failure's code, and one that is waited for is retried by systemd too."""
     assert cause.code in {1, 69, 70, 75, 77, 78}
-    if cause.patience in (Patience.RETRY, Patience.CROWDED):
+    if cause.patience in (Patience.RETRY, Patience.EVALS, Patience.CROWDED):
         assert cause.code not in FINAL_CODES
     if cause.settled is not None:
         assert cause.patience is Patience.GRACE

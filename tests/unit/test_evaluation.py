@@ -84,6 +84,13 @@ _UNDEFINED = (
 )
 _MISSING = b"** (RuntimeError) environment variable MAST_NEW_SECRET is missing."
 
+_VAULT = b"** (RuntimeError) MAST_VAULT_KEY is not the key that the SSH keys are encrypted with"
+_MATERIAL = b"** (MatchError) no match of right hand side value: {:error, :missing_body}"
+_IPV6 = (
+    b"** (RuntimeError) MAST_SELF_HOST is an IPv6 address (::1), and Mast logs in over IPv4 alone"
+)
+_NAMESAKE = b"** (RuntimeError) the server a (id) has this host's name, but its address is 10.9.9.9"
+
 
 @pytest.mark.parametrize(
     ("code", "stderr", "slug", "word"),
@@ -93,6 +100,10 @@ _MISSING = b"** (RuntimeError) environment variable MAST_NEW_SECRET is missing."
         (3, b"some text", "eval-failed", "ended with 3"),
         (1, _UNDEFINED, "bootstrap-missing", "self_enroll!/0"),
         (1, _MISSING, "eval-misconfigured", "MAST_NEW_SECRET"),
+        (1, _VAULT, "vault-key-wrong", "MAST_VAULT_KEY"),
+        (1, _MATERIAL, "vault-key-wrong", "MAST_VAULT_KEY"),
+        (1, _IPV6, "self-host-ipv6", "IPv4 alone"),
+        (1, _NAMESAKE, "name-taken", "10.9.9.9"),
         (1, b"mkdir: Operation not permitted", "eval-denied", "not permitted"),
         (126, b"Exec format error", "eval-unstartable", "126"),
         (127, b"sed: not found", "eval-unstartable", "sed: not found"),

@@ -98,13 +98,10 @@ THIS = Host(
     [
         ("web1", True),
         ("WEB1.example.org.", True),
-        ("192.0.2.7", True),
-        ("2001:0DB8:0::7", True),
-        ("[2001:db8::7]", True),
         ("web2", False),
         ("web", False),
-        ("192.0.2.70", False),
-        ("127.0.0.1", False),
+        ("web1.example.com", False),
+        ("192.0.2.7", False),
         ("localhost", False),
         ("", False),
         (".", False),
@@ -112,8 +109,60 @@ THIS = Host(
     ],
 )
 def test_is_called(*, text: str | None, expected: bool) -> None:
-    """Names are compared without case, addresses by value."""
+    """Names are compared without case; an address is no name."""
     assert THIS.is_called(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.7", True),
+        ("::ffff:192.0.2.7", True),
+        ("2001:0DB8:0::7", True),
+        ("[2001:db8::7]", True),
+        ("WEB1.example.org.", True),
+        ("web1.lan", True),
+        ("192.0.2.70", False),
+        ("127.0.0.1", False),
+        ("localhost", False),
+        ("example.org", False),
+        (".", False),
+    ],
+)
+def test_is_at(*, text: str, expected: bool) -> None:
+    """Addresses are compared by value, and a domain name by the host's name in it."""
+    assert THIS.is_at(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (loopback, True)
+            for loopback in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "0.0.0.0", "::")
+        ),
+        *((name, True) for name in ("localhost", "LocalHost.", "ip6-localhost", "localhost6")),
+        *((other, False) for other in ("192.0.2.7", "localhost.example.org", "web1", "128.0.0.1")),
+    ],
+)
+def test_is_loopback(*, text: str, expected: bool) -> None:
+    """What leads from every host to itself, without a name service."""
+    assert host.is_loopback(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("10.0.0.1", " 10.0.0.1 ", True),
+        ("[2001:db8:0::1]", "2001:DB8::1", True),
+        ("Web1.", "web1", True),
+        ("10.0.0.1", "10.0.0.10", False),
+        ("web1", "10.0.0.1", False),
+    ],
+)
+def test_same(*, one: str, other: str, expected: bool) -> None:
+    """However it is written."""
+    assert host.same(one, other) is expected
 
 
 def test_machine_id() -> None:

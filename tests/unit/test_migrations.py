@@ -66,6 +66,37 @@ def test_far_ahead() -> None:
     assert "versions 100, 101, 102, 103, 104, and 15 more" in message
 
 
+@pytest.mark.parametrize("migrating", [False, True])
+def test_retired(*, migrating: bool) -> None:
+    """A version that is older than every file is no downgrade: it goes on, and can say so."""
+    applied = frozenset({10, 20, 3, 7})
+    wanted = frozenset({10, 20})
+    migrations.require_complete(wanted, applied, migrating=migrating)
+    assert migrations.retired(wanted, applied) == {3, 7}
+    assert "versions 3, 7" in migrations.say_retired(migrations.retired(wanted, applied))
+    assert migrations.retired(wanted, None) == migrations.retired(wanted, wanted) == frozenset()
+
+
+@pytest.mark.parametrize("strange", [15, 30])
+def test_retired_excuses_no_other(strange: int) -> None:
+    """A version between the files, or after them, is one that the release does not know."""
+    with pytest.raises(Failure) as caught:
+        migrations.require_complete(
+            frozenset({10, 20}), frozenset({3, 10, 20, strange}), migrating=False
+        )
+    assert caught.value.cause is causes.SCHEMA_AHEAD
+    assert f"version {strange}" in caught.value.message
+    assert "3" not in caught.value.message.replace("30", "")
+
+
+def test_retired_counts_for_nothing() -> None:
+    """Of the wanted ones all have to be applied, whatever was there before them."""
+    with pytest.raises(Failure) as caught:
+        migrations.require_complete(frozenset({10, 20}), frozenset({3, 10}), migrating=False)
+    assert caught.value.cause is causes.MIGRATIONS_PENDING
+    assert caught.value.progress == "1 of 2"
+
+
 _SETS = st.frozensets(st.integers(1, 8))
 
 
@@ -80,10 +111,11 @@ def test_progress(wanted: frozenset[int], applied: frozenset[int] | None) -> Non
 
 @given(wanted=_SETS.filter(bool), applied=_SETS)
 def test_only_equal_sets_pass(wanted: frozenset[int], applied: frozenset[int]) -> None:
-    """It passes for equal sets and for no others."""
+    """It passes for equal sets, older versions aside, and for no others."""
     passed = True
     try:
         migrations.require_complete(wanted, applied, migrating=False)
     except Failure:
         passed = False
-    assert passed is (wanted == applied)
+    newer = {version for version in applied if version >= min(wanted)}
+    assert passed is (wanted == newer)

@@ -7,8 +7,7 @@ defmodule Mast.Bootstrap do
   putting its public half into authorized_keys is left to the caller.
   """
 
-  alias Mast.{Repo, SSHKey, Switches, Vault}
-  alias Mast.Repo.Connection
+  alias Mast.{Fleet, Keys, Repo, SSHKey, Switches, Vault}
 
   @spec self_enroll!() :: :ok | {:error, :not_enrolled}
   def self_enroll! do
@@ -19,7 +18,7 @@ defmodule Mast.Bootstrap do
   end
 
   defp run(:enroll) do
-    {server, created, public_key} = Repo.connected!(&enroll/1)
+    {server, created, public_key} = Repo.connected!(fn _connection -> enroll() end)
     Switches.sleep_after_insert()
     report(server, created, public_key)
   end
@@ -31,67 +30,60 @@ defmodule Mast.Bootstrap do
   end
 
   defp run(:phantom) do
-    report([id: "00000000-0000-4000-8000-000000000000", name: Switches.hostname()], true, "ssh-ed25519 AAAA")
+    report(%{id: "00000000-0000-4000-8000-000000000000", name: Switches.hostname()}, true, "ssh-ed25519 AAAA")
   end
 
   defp run(:raise), do: raise("self-enrollment failed on purpose")
   defp run(:halt), do: :erlang.halt(~c"self-enrollment crashed on purpose")
 
-  defp enroll(connection) do
+  defp enroll do
+    {:ok, _} = Vault.start_link()
     name = Switches.hostname()
 
-    Connection.transaction!(connection, fn ->
-      # Several hosts may enroll at once; the lock ends with the transaction.
-      sql = "SELECT pg_advisory_xact_lock(hashtext('Mast.Bootstrap'))"
-      Connection.query!(connection, sql, [], :infinity)
+    # Several hosts may enroll at once; the lock ends with the transaction.
+    {:ok, enrolled} =
+      Repo.transaction(
+        fn ->
+          Repo.query!("SELECT pg_advisory_xact_lock(hashtext('Mast.Bootstrap'))")
 
-      sql = """
-      SELECT servers.id, private_keys.public_key
-        FROM servers LEFT JOIN private_keys ON private_keys.id = servers.private_key_id
-       WHERE servers.name = $1
-      """
+          case Enum.find(Fleet.list_servers(), &(&1.name == name)) do
+            nil -> insert(name)
+            server -> {server, false, public_key(server.private_key_id)}
+          end
+        end,
+        timeout: :infinity
+      )
 
-      case Connection.query!(connection, sql, [name]) do
-        [[id, public_key]] -> {[id: id, name: name], false, public_key}
-        [] -> insert(connection, name)
-      end
-    end)
+    enrolled
   end
 
-  defp insert(connection, name) do
+  defp insert(name) do
     key = SSHKey.generate("mast@" <> name)
-
-    sql = """
-    INSERT INTO private_keys (name, body, fingerprint, algorithm, public_key)
-    VALUES ($1, $2, $3, $4, $5) RETURNING id
-    """
-
     # Two keys may not have one name, and the key of a host that was deleted and enrolls again is still there.
-    parameters = [
-      "#{name} #{key.fingerprint}",
-      Vault.encrypt(key.private),
-      key.fingerprint,
-      key.algorithm,
-      key.public
-    ]
+    {:ok, stored} = Keys.create_key(%{name: "#{name} #{key.fingerprint}", body: key.private})
 
-    [[key_id]] = Connection.query!(connection, sql, parameters)
+    {:ok, server} =
+      Fleet.create_server(%{
+        name: name,
+        host: System.get_env("MAST_SELF_HOST", "127.0.0.1"),
+        user: System.get_env("MAST_SELF_USER", "mast-managed"),
+        port: String.to_integer(System.get_env("MAST_SELF_PORT", "22")),
+        private_key_id: stored.id
+      })
 
-    sql = """
-    INSERT INTO servers (name, host, "user", port, private_key_id)
-    VALUES ($1, $2, $3, $4, $5::text::uuid) RETURNING id
-    """
+    {server, true, key.public}
+  end
 
-    host = System.get_env("MAST_SELF_HOST", "127.0.0.1")
-    user = System.get_env("MAST_SELF_USER", "mast-managed")
-    port = String.to_integer(System.get_env("MAST_SELF_PORT", "22"))
-    [[id]] = Connection.query!(connection, sql, [name, host, user, port, key_id])
+  defp public_key(nil), do: nil
 
-    {[id: id, name: name], true, key.public}
+  defp public_key(id) do
+    {:ok, private} = id |> Keys.get_key!() |> Keys.material()
+    SSHKey.public(private)
   end
 
   defp report(server, created, public_key) do
     if Switches.json?() do
+      server = [id: server.id, name: server.name]
       line = [mast_bootstrap: 1, server: server, created: created, public_key: public_key]
       IO.puts(Mast.JSON.encode(line))
     end

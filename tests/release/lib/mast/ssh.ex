@@ -1,12 +1,11 @@
 defmodule Mast.SSH do
   @moduledoc """
-  Logs in to a managed server with the key out of the database, as Mast's own check does once a minute: OTP's ssh,
+  Logs in to a managed server with the key out of the database, as Mast's own check does every 30 s: OTP's ssh,
   no host keys asked for, the private key never on disk.
   """
   @behaviour :ssh_client_key_api
 
-  alias Mast.{Repo, Vault}
-  alias Mast.Repo.Connection
+  alias Mast.{Fleet, Keys, Repo, Vault}
 
   @timeout 10_000
 
@@ -25,24 +24,23 @@ defmodule Mast.SSH do
   end
 
   defp login!(name) do
-    sql = """
-    SELECT servers.host, servers."user", servers.port::text, encode(private_keys.body, 'base64')
-      FROM servers JOIN private_keys ON private_keys.id = servers.private_key_id
-     WHERE servers.name = $1
-    """
-
-    [[host, user, port, body]] = Repo.connected!(&Connection.query!(&1, sql, [name]))
-    private = body |> Base.decode64!(ignore: :whitespace) |> Vault.decrypt!()
+    {server, private} =
+      Repo.connected!(fn _connection ->
+        {:ok, _} = Vault.start_link()
+        server = Enum.find(Fleet.list_servers(), &(&1.name == name)) || raise "no server is called #{name}"
+        {:ok, private} = server.private_key_id |> Keys.get_key!() |> Keys.material()
+        {server, private}
+      end)
 
     options = [
-      user: String.to_charlist(user),
+      user: String.to_charlist(server.user),
       key_cb: {__MODULE__, [private: private]},
       silently_accept_hosts: true,
       user_interaction: false,
       auth_methods: 'publickey'
     ]
 
-    {host, String.to_integer(to_string(port)), options}
+    {server.host, server.port, options}
   end
 
   defp execute!(connection, command) do

@@ -23,10 +23,18 @@ defmodule Mast.SSHKey do
 
     %__MODULE__{
       private: pem(container(public, seed, blob, comment)),
-      public: "#{@algorithm} #{Base.encode64(blob)} #{comment}",
+      public: "#{@algorithm} #{Base.encode64(blob)}",
       fingerprint: "SHA256:" <> Base.encode64(:crypto.hash(:sha256, blob), padding: false),
       algorithm: "ed25519"
     }
+  end
+
+  @doc "The public key of a private one, as one line of authorized_keys, without its comment."
+  @spec public(String.t()) :: String.t()
+  def public(private) do
+    [{{:no_asn1, :new_openssh}, "openssh-key-v1\0" <> rest, _} | _] = :public_key.pem_decode(private)
+    <<4::32, "none", 4::32, "none", 0::32, 1::32, size::32, blob::binary-size(size), _::binary>> = rest
+    "#{@algorithm} #{Base.encode64(blob)}"
   end
 
   defp container(public, seed, blob, comment) do

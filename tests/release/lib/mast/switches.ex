@@ -14,6 +14,10 @@ defmodule Mast.Switches do
   @spec migration_sleep() :: float
   def migration_sleep, do: seconds("MIGRATION_SLEEP")
 
+  @doc "Milliseconds for which a connection may be checked out where nothing else is said."
+  @spec checkout_timeout() :: pos_integer
+  def checkout_timeout, do: round(seconds("CHECKOUT_SECONDS", "15") * 1000)
+
   @doc "Appends a line for this call to MAST_REFERENCE_EVAL_LOG, so that a test can count the evals."
   @spec count_eval() :: :ok
   def count_eval do
@@ -71,8 +75,8 @@ defmodule Mast.Switches do
 
   defp sleep(name), do: Process.sleep(round(seconds(name) * 1000))
 
-  defp seconds(name) do
-    {value, ""} = Float.parse(System.get_env("MAST_REFERENCE_" <> name, "0"))
+  defp seconds(name, default \\ "0") do
+    {value, ""} = Float.parse(System.get_env("MAST_REFERENCE_" <> name, default))
     value
   end
 

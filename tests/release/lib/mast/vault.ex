@@ -1,25 +1,36 @@
 defmodule Mast.Vault do
-  @moduledoc "Encrypts what the database must not hold in the clear: AES-256-GCM under MAST_VAULT_KEY."
+  @moduledoc """
+  Encrypts what the database must not hold in the clear, in the form that Mast's Cloak vault gives it: AES-256-GCM
+  under MAST_VAULT_KEY, with the cipher's tag before it. Like that vault it works only once it has been started.
+  """
+  use Agent
 
-  @version 1
+  # Cloak's Type-Length-Value tag of the cipher in Mast's configuration, and its additional data.
+  @tag <<1, 10, "AES.GCM.V1">>
+  @additional "AES256GCM"
+  @nonce_bytes 16
 
-  @doc "One version byte, the nonce, the tag, and the ciphertext."
-  @spec encrypt(binary) :: binary
+  def start_link(_options \\ []) do
+    Agent.start_link(fn -> Application.fetch_env!(:mast, :vault_key) end, name: __MODULE__)
+  end
+
+  @spec encrypt(binary) :: {:ok, binary}
   def encrypt(plain) do
-    key = Application.fetch_env!(:mast, :vault_key)
-    nonce = :crypto.strong_rand_bytes(12)
-    {encrypted, tag} = :crypto.crypto_one_time_aead(:aes_256_gcm, key, nonce, plain, <<@version>>, true)
-    <<@version, nonce::binary, tag::binary, encrypted::binary>>
+    nonce = :crypto.strong_rand_bytes(@nonce_bytes)
+    {text, tag} = :crypto.crypto_one_time_aead(:aes_256_gcm, key(), nonce, plain, @additional, true)
+    {:ok, @tag <> nonce <> tag <> text}
   end
 
-  @doc "The reverse. Raises where MAST_VAULT_KEY is not the one that encrypted."
-  @spec decrypt!(binary) :: binary
-  def decrypt!(<<@version, nonce::binary-size(12), tag::binary-size(16), encrypted::binary>>) do
-    key = Application.fetch_env!(:mast, :vault_key)
-
-    case :crypto.crypto_one_time_aead(:aes_256_gcm, key, nonce, encrypted, <<@version>>, tag, false) do
-      :error -> raise "the vault's key is not the one that this was encrypted with"
-      plain -> plain
-    end
+  @doc """
+  The reverse. Under another key this is `{:ok, :error}`, as it is with Cloak, which takes what the cipher returns for
+  the plain text.
+  """
+  @spec decrypt(binary) :: {:ok, binary | :error} | :error
+  def decrypt(<<@tag, nonce::binary-size(@nonce_bytes), tag::binary-size(16), text::binary>>) do
+    {:ok, :crypto.crypto_one_time_aead(:aes_256_gcm, key(), nonce, text, @additional, tag, false)}
   end
+
+  def decrypt(_foreign), do: :error
+
+  defp key, do: Agent.get(__MODULE__, & &1)
 end

@@ -9,7 +9,9 @@ defmodule Mast.Repo.Migrations.CreateServers do
         host text NOT NULL,
         "user" text NOT NULL DEFAULT 'ubuntu',
         port integer NOT NULL DEFAULT 22 CHECK (port BETWEEN 1 AND 65535),
-        private_key_id uuid REFERENCES private_keys ON DELETE RESTRICT,
+        status text NOT NULL DEFAULT 'unknown',
+        unreachable_count integer NOT NULL DEFAULT 0,
+        private_key_id uuid REFERENCES private_keys ON DELETE SET NULL,
         inserted_at timestamp(0) NOT NULL DEFAULT now(),
         updated_at timestamp(0) NOT NULL DEFAULT now()
       )

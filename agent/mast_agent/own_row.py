@@ -1,0 +1,111 @@
+"""This host's own row: what the record and the settings say of it, held against a snapshot.
+
+What makes a row this host's is decided in `servers`, what it still needs in `needs`, and what the
+record is worth in `record`; here they are asked together, for one enrollment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mast_agent import login, needs, record, servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mast_agent.needs import Needs
+    from mast_agent.plan import Plan
+    from mast_agent.record import Key, Record
+    from mast_agent.snapshot import Server, Snapshot
+
+
+class OwnRow:
+    """The record as it is now, and this host's row by it."""
+
+    def __init__(self, plan: Plan, problem: Callable[[str], None]) -> None:
+        """`problem` is told what is wrong with the record, now and when it is written."""
+        self._plan = plan
+        self._problem = problem
+        self._wanted = login.wanted(plan.mast)
+        self._recorded = record.recall(plan.state_directory, problem)
+
+    def find(self, snapshot: Snapshot) -> Server | None:
+        """Return this host's row, None where it has none.
+
+        Raises Failure (70) where it has none because its name is another host's.
+        """
+        rows, this = snapshot.servers or (), self._plan.host
+        row = servers.known(rows, self._recorded_id(snapshot), this, self._wanted)
+        if row is None:
+            servers.require_no_namesake(rows, this, self._wanted)
+        return row
+
+    def find_after(
+        self, before: Snapshot, after: Snapshot, reported_id: str | None
+    ) -> Server | None:
+        """Return this host's row after an eval that reported `reported_id`, None for none."""
+        return servers.enrolled(
+            before.servers or (),
+            after.servers or (),
+            (reported_id, self._recorded_id(after)),
+            self._plan.host,
+            self._wanted,
+        )
+
+    def needs(self, row: Server, snapshot: Snapshot) -> Needs:
+        """Return what the row needs an eval for, as far as an eval would find the row.
+
+        One that neither has this host's name nor leads here is found by its id alone, and a
+        Mast.Bootstrap that does not know it would make another.
+        """
+        this = self._plan.host
+        if not this.is_called(row.name) and not servers.leading_here([row], this, self._wanted):
+            return needs.NONE
+        return needs.of(
+            row,
+            self._believed(snapshot),
+            self._wanted,
+            access=self._plan.access,
+            vault=self._vault(row),
+        )
+
+    def differences(self, row: Server) -> list[str]:
+        """Return in what the row is not as MAST_SELF_* have it."""
+        return login.differences(row, self._wanted)
+
+    def remember(self, row: Server, snapshot: Snapshot, asked: Key | None) -> None:
+        """Record the row. `asked` is the key that an eval has told just now, None without one.
+
+        Only an eval shows that Mast can use MAST_VAULT_KEY: without one the record keeps what it
+        has of that.
+        """
+        old = self._believed(snapshot)
+        vault = old.vault if old is not None and old.server_id == row.id else None
+        self._recorded = record.remember(
+            self._plan.state_directory,
+            record.Record(
+                server_id=row.id,
+                server_name=row.name,
+                machine=self._plan.host.machine,
+                database=snapshot.identity,
+                enrolled_at=record.now(),
+                key=asked or needs.key(row, old),
+                vault=self._vault(row) if asked is not None else vault,
+            ),
+            self._recorded,
+            self._problem,
+        )
+
+    def _believed(self, snapshot: Snapshot) -> Record | None:
+        """Return the record, if it is about this machine and this database."""
+        found = self._recorded
+        if found is None or not found.is_about(self._plan.host.machine, snapshot.identity):
+            return None
+        return found
+
+    def _recorded_id(self, snapshot: Snapshot) -> str | None:
+        believed = self._believed(snapshot)
+        return believed.server_id if believed is not None else None
+
+    def _vault(self, row: Server) -> str | None:
+        return needs.vault_digest(self._plan.mast.get(needs.VAULT_KEY), row.id)
