@@ -42,10 +42,9 @@ def second(boots: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     return boots[1]
 
 
-def _content(key: list[str]) -> str:
-    """Return the file that belongs to a key as Mast has it, with its comment."""
-    (line,) = key
-    kind, blob = line.split()[:2]
+def _content(key: str) -> str:
+    """Return the file that belongs to the public half of Mast's key."""
+    kind, blob = key.split()
     return f'restrict,from="127.0.0.1,::1" {kind} {blob}\n'
 
 

@@ -14,10 +14,13 @@ DIRECTORY = Path("/var/lib/mast-agent-access")
 SUDOERS = Path("/etc/sudoers.d/mast-managed")
 _UNIT = "mast-agent-access.service"
 _KEY = Path("/root/key")
-_LATEST = (
-    "SELECT public_key FROM servers JOIN private_keys ON private_keys.id = servers.private_key_id"
+#: The private key of Mast's one server, out of its database.
+_PRIVATE = (
+    "Mast.Repo.connected!(fn _ -> {:ok, _} = Mast.Vault.start_link(); "
+    "[%{private_key_id: id}] = Mast.Fleet.list_servers(); "
+    "{:ok, key} = id |> Mast.Keys.get_key!() |> Mast.Keys.material(); key end)"
 )
-#: What Mast's check runs once a minute, and what it needs no root for.
+#: What Mast's check runs every 30 s, and what it needs no root for.
 PROBES = (
     "cat /etc/os-release", "top -bn1 | head -3", "free -m", "df -h /", "cat /proc/loadavg", "nproc",
     "df -P", "cat /proc/net/dev", "cat /proc/diskstats", "LANG=C apt list --upgradable 2>/dev/null",
@@ -73,7 +76,7 @@ def first_boot() -> dict[str, Any]:
     _await_key()
     facts: dict[str, Any] = {
         "file": _file(),
-        "key": inside.psql(_LATEST),
+        "key": _public_key(),
         "row": inside.psql('SELECT host, port, "user" FROM servers'),
         "unit": inside.show(_UNIT, "ActiveState", "Result", "ExecMainStatus", "NRestarts"),
         "failed": inside.must("systemctl", "--failed", "--no-legend"),
@@ -166,14 +169,14 @@ def _mast_logs_in() -> dict[str, Any]:
     return {"code": ran.code, "out": ran.out, "err": ran.err[-600:]}
 
 
+def _public_key() -> str:
+    """Return the public half of Mast's key, which its database does not have."""
+    return _eval(f"{_PRIVATE} |> Mast.SSHKey.public() |> IO.write()").out
+
+
 def _take_private_key() -> None:
     """Steal Mast's private key, as an attacker who has the database and the vault's key."""
-    ran = _eval(
-        "[[body]] = Mast.Repo.connected!(&Mast.Repo.Connection.query!(&1, "
-        "\"SELECT encode(body, 'base64') FROM private_keys JOIN servers "
-        'ON servers.private_key_id = private_keys.id", [])); '
-        "body |> Base.decode64!(ignore: :whitespace) |> Mast.Vault.decrypt!() |> IO.write()"
-    )
+    ran = _eval(f"{_PRIVATE} |> IO.write()")
     _KEY.touch(mode=0o600)
     _KEY.write_text(ran.out, encoding="ascii")
 
@@ -315,7 +318,7 @@ def _enroll_again(before: dict[str, Any]) -> dict[str, Any]:
     return {
         "stale": stale,
         "file": _file(),
-        "key": inside.psql(_LATEST),
+        "key": _public_key(),
         "mast": _mast_logs_in(),
         "old_key": _ssh("echo ok"),
     }
