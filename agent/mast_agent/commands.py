@@ -100,18 +100,13 @@ def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait:
 
 def check(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent check`."""
-    from mast_agent import preflight, service_user  # noqa: PLC0415 - costly
+    from mast_agent import preflight  # noqa: PLC0415 - costly
 
     config, failure = _load(options, environ)
     deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
     try:
         if failure is not None:
             raise failure
-        user = service_user.ask(config)
-        if user is not None:
-            config = service_user.as_user(config, user)
-            service_user.become(user)
-            _print(f"user: {user.name}, {user.origin}")
         for line in preflight.run(config, deadline):
             _print(escape(line))
     except Failure as error:

@@ -36,11 +36,7 @@ def read(path: Path) -> dict[str, str]:
             causes.ENV_FILE_MISSING, f"the environment file {path} does not exist"
         ) from error
     except OSError as error:
-        raise Failure(
-            causes.ENV_FILE_UNREADABLE,
-            f"the environment file {path} cannot be read: {error.strerror}",
-            remedy=causes.ENV_FILE_UNREADABLE.remedy.replace("FILE", str(path)),
-        ) from error
+        raise unreadable(path, error.strerror) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)  # before fdopen(), which refuses a directory with an error of its own
         raise Failure(causes.ENV_FILE_MALFORMED, f"{path} is not a regular file")
@@ -91,3 +87,12 @@ def _same(one: dict[str, str] | SyntaxError, other: dict[str, str] | SyntaxError
     if isinstance(one, SyntaxError) and isinstance(other, SyntaxError):
         return (one.msg, one.lineno) == (other.msg, other.lineno)
     return one == other
+
+
+def unreadable(path: Path, reason: str | None) -> Failure:
+    """Return what is to be said of a file that may not be read."""
+    return Failure(
+        causes.ENV_FILE_UNREADABLE,
+        f"the environment file {path} cannot be read: {reason}",
+        remedy=causes.ENV_FILE_UNREADABLE.remedy.replace("FILE", str(path)),
+    )

@@ -7,6 +7,8 @@ writes nothing.
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mast_agent import (
@@ -14,6 +16,7 @@ from mast_agent import (
     causes,
     database,
     ecto_url,
+    envfile,
     evaluation,
     execve,
     host,
@@ -23,6 +26,8 @@ from mast_agent import (
     record,
     release,
     servers,
+    service_user,
+    settings,
     storage,
     units,
 )
@@ -32,14 +37,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mast_agent.deadline import Deadline
+    from mast_agent.record import Record
     from mast_agent.settings import Settings
     from mast_agent.snapshot import Server, Snapshot
     from mast_agent.target import Target
+    from mast_agent.units import Unit
 
 
 def run(config: Settings, deadline: Deadline) -> Iterator[str]:
-    """Yield a line for each phase that is ready. Raises the Failure of the first that is not."""
+    """Yield a line for each phase that is ready. Raises the Failure of the first that is not.
+
+    Root is the service's user from here on, once it has read what only root may read.
+    """
+    recorded = _record(config.state_directory)
+    found_units = units.ask(units.AGENT, units.ACCESS)
+    user = service_user.find(config, found_units.get(units.AGENT))
+    if user is not None:
+        config = service_user.as_user(config, user)
+        service_user.become(user)
+        yield f"user: {user.name}, {user.origin}"
     yield from (f"settings: warning: {what}" for what in config.overruled)
+    yield from _environment_file(config.env_file, found_units.get(units.AGENT))
     found = release.read(config.mast_bin)
     mast_environment.check(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
@@ -47,7 +65,7 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
-    yield from _units(config)
+    yield from _units(config, found_units)
     target = ecto_url.parse(config.mast)
     snapshot = asyncio.run(_look(target, deadline))
     yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
@@ -56,7 +74,14 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     yield f"migrations: {migrations.progress(found.migrations, snapshot.applied)} applied"
     if gone := migrations.retired(found.migrations, snapshot.applied):
         yield f"migrations: {migrations.say_retired(gone)}"
-    _require_own_row_or_free_name(config, snapshot, rows)
+    _require_own_row_or_free_name(config, snapshot, rows, recorded)
+
+
+def _record(directory: Path) -> Record | None:
+    try:
+        return record.load(directory)
+    except (storage.UnusableError, OSError):
+        return None
 
 
 async def _look(target: Target, deadline: Deadline) -> Snapshot:
@@ -65,13 +90,9 @@ async def _look(target: Target, deadline: Deadline) -> Snapshot:
 
 
 def _require_own_row_or_free_name(
-    config: Settings, snapshot: Snapshot, rows: tuple[Server, ...]
+    config: Settings, snapshot: Snapshot, rows: tuple[Server, ...], recorded: Record | None
 ) -> None:
     this, want = host.identify(), login.wanted(config.mast)
-    try:
-        recorded = record.load(config.state_directory)
-    except (storage.UnusableError, OSError):
-        recorded = None
     if recorded is not None and not recorded.is_about(this.machine, snapshot.identity):
         recorded = None
     recorded_id = recorded.server_id if recorded is not None else None
@@ -79,9 +100,20 @@ def _require_own_row_or_free_name(
         servers.require_no_namesake(rows, this, want)
 
 
-def _units(config: Settings) -> Iterator[str]:
+def _environment_file(path: Path | None, unit: Unit | None) -> Iterator[str]:
+    """See that the service may read what root has read. Raises Failure (78) as the service will."""
+    if path is None or os.access(path, os.R_OK):
+        return
+    if unit is None or unit.load_state != "loaded":
+        yield (
+            f"release: warning: this user may not read {path}; the service needs it as a credential"
+        )
+    elif path == Path(unit.env_file or settings.DEFAULT_ENV_FILE):
+        raise envfile.unreadable(path, "the user of the service is denied")
+
+
+def _units(config: Settings, found: dict[str, Unit]) -> Iterator[str]:
     """Explain what systemd could not set up, and what Mast will need in order to log in."""
-    found = units.ask(units.AGENT, units.ACCESS)
     for name, unit in found.items():
         setup = units.SETUP_FAILURES.get(unit.exit_status)
         if unit.active_state == "failed" and setup is not None:

@@ -8,6 +8,7 @@ then is the service's user for the rest of its life. Whoever is not root stays w
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 from dataclasses import dataclass, replace
@@ -30,11 +31,15 @@ _NOBODY = 65534
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceUser:
-    """An account, as passwd(5) has it. `origin` says how it became known to be the service's."""
+    """An account, as passwd(5) has it, with the groups of its unit.
+
+    `groups` are the supplementary ones; `origin` says how it became known to be the service's.
+    """
 
     name: str
     uid: int
     gid: int
+    groups: frozenset[int]
     home: str
     origin: str
 
@@ -84,7 +89,7 @@ def as_user(config: Settings, user: ServiceUser) -> Settings:
 def become(user: ServiceUser) -> None:
     """Be the user from now on, with no way back. Raises Failure (77)."""
     try:
-        os.initgroups(user.name, user.gid)
+        os.setgroups(sorted(user.groups))
         os.setresgid(user.gid, user.gid, user.gid)
         os.setresuid(user.uid, user.uid, user.uid)
     except OSError as error:
@@ -101,11 +106,10 @@ def become(user: ServiceUser) -> None:
 
 def _verify(user: ServiceUser) -> None:
     """Make sure that nothing of root is left: RuntimeError, which is a bug, if it is."""
-    groups = set(os.getgroups()) - {user.gid}
     if (
         os.getresuid() != (user.uid,) * 3
         or os.getresgid() != (user.gid,) * 3
-        or not groups <= set(os.getgrouplist(user.name, user.gid))
+        or set(os.getgroups()) != user.groups
     ):
         raise RuntimeError("the process did not become the service's user")
     for attempt in (os.setuid, os.setgid):
@@ -170,7 +174,7 @@ def _named(name: str, origin: str, unit: Unit | None) -> ServiceUser | None:
         raise Failure(
             causes.SERVICE_USER_MISSING, f"the user {name!r}, {origin}, does not exist"
         ) from None
-    return _account(found, origin)
+    return _account(found, origin, unit)
 
 
 def _owner(directory: Path) -> ServiceUser | None:
@@ -190,16 +194,28 @@ def _owner(directory: Path) -> ServiceUser | None:
             + ("as a dynamic one's does" if uid == _NOBODY or uid in _DYNAMIC else "who is nobody"),
             remedy="Name the service's user: --user NAME",
         )
-    return _account(found, origin)
+    return _account(found, origin, None)
 
 
-def _account(found: pwd.struct_passwd, origin: str) -> ServiceUser | None:
+def _account(found: pwd.struct_passwd, origin: str, unit: Unit | None) -> ServiceUser | None:
     if found.pw_uid == 0:
         return None
+    own, *more = [_group(name) for name in unit.groups] if unit and unit.groups else [None]
+    gid = found.pw_gid if own is None else own
+    groups = {*os.getgrouplist(found.pw_name, gid), *(each for each in more if each is not None)}
     return ServiceUser(
         name=found.pw_name,
         uid=found.pw_uid,
-        gid=found.pw_gid,
+        gid=gid,
+        groups=frozenset(groups),
         home=found.pw_dir,
         origin=origin,
     )
+
+
+def _group(name: str) -> int | None:
+    """Return the id of a group; None for the user's own, and for one that does not exist."""
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None

@@ -42,7 +42,8 @@ class Settings:
     """What one invocation works with.
 
     `timeout` is in seconds. `access` says whether Mast is to be able to log in to this host.
-    `user` is the service's, where root was told it. `timeout_given` is False for the default.
+    `user` is the service's, where root was told it; `env_file` is what has been read.
+    `timeout_given` is False for the default.
     `overruled` says which settings of the environment file have no effect. `mast` holds Mast's
     variables, secrets included: it is kept out of the repr, and so out of every traceback and log.
     """
@@ -54,6 +55,7 @@ class Settings:
     access_directory: Path
     access: bool
     user: str | None = None
+    env_file: Path | None = None
     timeout_given: bool = False
     overruled: tuple[str, ...] = ()
     mast: Mapping[str, str]
@@ -162,6 +164,7 @@ def _settings(
         or Path(own.get("MAST_AGENT_ACCESS_DIRECTORY") or DEFAULT_ACCESS_DIRECTORY),
         access=access,
         user=options.user or own.get("MAST_AGENT_USER") or None,
+        env_file=own.path,
         timeout_given=timeout is not None,
         overruled=own.overruled(),
         mast={**mast_environment.of(environ), **mast_environment.passed_on(own.file)},

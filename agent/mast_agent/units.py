@@ -46,7 +46,8 @@ class Unit:
     those of services. `wanted_by` are the units whose start brings this one. `invocation` is the
     present or last one's id, 32 hex digits, "" where it has not been started since the boot;
     `job` says that one is queued or at work on it; `changed_at` is when `active_state` or
-    `sub_state` last changed, in seconds of the wall clock, 0 for never.
+    `sub_state` last changed, in seconds of the wall clock, 0 for never. `groups` are Group=, ""
+    for the user's own, and SupplementaryGroups=; `env_file` is its MAST_AGENT_ENV_FILE.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Unit:
     main_pid: int = 0
     user: str = ""
     dynamic_user: bool = False
+    groups: tuple[str, ...] = ()
+    env_file: str = ""
 
 
 def ask(*names: str) -> dict[str, Unit]:
@@ -86,10 +89,18 @@ def ask(*names: str) -> dict[str, Unit]:
 
 
 def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
-    from gi.repository import GLib  # noqa: PLC0415 - only when asked
-    from pydbus import SystemBus  # noqa: PLC0415 - it loads GLib and Gio
+    from gi.repository import Gio  # noqa: PLC0415 - only when asked
+    from pydbus import connect  # noqa: PLC0415 - it loads GLib and Gio
 
-    connection = SystemBus().con
+    # Not the bus that a process shares: it would stay open, and go on being root's when the process
+    # has become somebody else.
+    with connect(Gio.dbus_address_get_for_bus_sync(Gio.BusType.SYSTEM, None)) as bus:
+        _ask_over(bus.con, names, found)
+
+
+def _ask_over(connection: Any, names: tuple[str, ...], found: dict[str, Unit]) -> None:
+    from gi.repository import GLib  # noqa: PLC0415 - as above
+
     milliseconds = round(SECONDS * 1000)
 
     def call(path: str, interface: str, method: str, arguments: Any) -> Any:
@@ -127,4 +138,12 @@ def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
             main_pid=properties.get("MainPID", 0),
             user=properties.get("User", ""),
             dynamic_user=properties.get("DynamicUser", False),
+            groups=(properties.get("Group", ""), *properties.get("SupplementaryGroups", ())),
+            env_file=_variable(properties.get("Environment", ()), "MAST_AGENT_ENV_FILE"),
         )
+
+
+def _variable(environment: list[str] | tuple[str, ...], name: str) -> str:
+    """Return the value of a variable among those of Environment=, "" for none."""
+    values = [each.partition("=")[2] for each in environment if each.startswith(f"{name}=")]
+    return values[-1] if values else ""

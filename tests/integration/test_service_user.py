@@ -108,6 +108,7 @@ def test_check_asks_as_the_service(hand: Agent, known: str) -> None:
     result = hand.finish(hand.start("check", *options, **environment))
     assert result.code == 0, result
     assert result.stdout.startswith(f"user: {USER}, "), result
+    assert "warning: this user may not read" in result.stdout, result
     assert not hand.runtime.exists(), result
 
 
@@ -123,14 +124,15 @@ def test_status_asks_as_the_service(hand: Agent, peer: Cluster) -> None:
     assert hand.status()["code"] == 0
 
 
-def test_waiting_root_still_reads_what_it_may(hand: Agent) -> None:
-    """`status --wait` sees the record that is written while it waits."""
+def test_waiting_root_asks_each_time(hand: Agent) -> None:
+    """`status --wait` asks as the service until the host is enrolled, and root reads on."""
     give_state(hand)
-    waiting = hand.start("status", "--wait", "--json", "--timeout", "60")
+    waiting = hand.start("status", "--wait", "--json", "--timeout", "90")
     assert hand.enroll().code == 0
-    result = hand.finish(waiting)
+    result = hand.finish(waiting, 120)
     assert result.code == 0, result
-    assert '"state": "present"' in result.stdout, result
+    assert '"reachable": true' in result.stdout, result
+    assert '"state": "unreadable"' not in result.stdout, result
 
 
 def test_enrolling_by_hand_leaves_nothing_of_roots(hand: Agent, peer: Cluster) -> None:

@@ -91,6 +91,18 @@ def test_root_is_told_what_the_service_is_told(
     assert asked["again"]["code"] == 0, asked["again"]
 
 
+def test_what_root_alone_may_read_is_said(
+    boots: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Root's `check` fails where the unit would: it could not read the environment file."""
+    asked = boots[0]["asked"]
+    code, _, err, _ = asked["unreadable"]
+    assert code == 78
+    assert "[env-file-unreadable, exit 78]" in err
+    assert "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env" in err
+    assert asked["readable"][0] == 0, asked["readable"]
+
+
 def test_a_hand_run_is_not_in_the_units_way(
     boots: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from typing import TYPE_CHECKING
@@ -71,6 +72,24 @@ def test_the_account(tmp_path: Path) -> None:
         assert user.home == account.pw_dir
         assert user.origin == "the user of mast-agent.service"
         assert not user.is_dynamic
+
+
+def test_the_groups(tmp_path: Path) -> None:
+    """Group= and SupplementaryGroups= of the unit count, where there are such groups."""
+    account = pwd.getpwnam(SOMEBODY)
+    own = set(os.getgrouplist(SOMEBODY, account.pw_gid))
+    mail, users = grp.getgrnam("mail").gr_gid, grp.getgrnam("users").gr_gid
+    for groups, gid, more in (
+        ((), account.pw_gid, set()),
+        (("",), account.pw_gid, set()),
+        (("", "mail", "no-such-group"), account.pw_gid, {mail}),
+        (("users", "mail"), users, {mail, users}),
+    ):
+        unit = builders.unit("active", user=SOMEBODY, groups=groups)
+        user = service_user.find(config(tmp_path), unit)
+        assert user is not None
+        assert user.gid == gid
+        assert user.groups - own == more - own
 
 
 @pytest.mark.parametrize("user", ["", "root", "0"])
@@ -149,6 +168,6 @@ def test_user_is_the_users(
     if file is not None:
         (tmp_path / "env").write_text(f"USER={file}\n")
         environ["MAST_AGENT_ENV_FILE"] = str(tmp_path / "env")
-    user = service_user.ServiceUser(name="x", uid=1, gid=1, home="/", origin="")
+    user = service_user.ServiceUser(name="x", uid=1, gid=1, groups=frozenset(), home="/", origin="")
     changed = service_user.as_user(settings.load(Options(), environ), user)
     assert changed.mast["USER"] == expected

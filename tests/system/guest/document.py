@@ -13,6 +13,8 @@ import inside
 
 #: Written by the test: headings and their blocks of shell, in the page's order.
 PAGE = Path("/opt/page.json")
+#: A remedy, as it is printed.
+READABLE = "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env"
 
 
 def original() -> dict[str, Any]:
@@ -70,6 +72,10 @@ def _asked() -> dict[str, Any]:
     facts["stale"] = {who: inside.status_json(user=user) for who, user in users.items()}
     inside.must("systemctl", "restart", "mast-agent")
     facts["again"] = inside.status_json()
+    inside.ENV_FILE.chmod(0o600)
+    facts["unreadable"] = inside.run("mast-agent", "check")
+    inside.must("sh", "-c", READABLE)
+    facts["readable"] = inside.run("mast-agent", "check")
     return facts
 
 
