@@ -201,6 +201,24 @@ TLS_FAILED = _cause(
     "Compare the TLS settings of both sides (ssl_min_protocol_version, ssl_ciphers)", Code.CONFIG,
 )  # fmt: skip
 
+# --- database: a pooler before it -------------------------------------------------------------
+POOLER_SERVER_DOWN = _cause(
+    "pooler-server-down", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "Start the server behind the pooler; or see whether its pool is full or paused (SHOW POOLS)",
+)  # fmt: skip
+POOLER_MISCONFIGURED = _cause(
+    "pooler-misconfigured", Phase.DATABASE, Code.CONFIG, _GRACE,
+    "Correct the pooler's settings; its log says more",
+)  # fmt: skip
+POOLER_STATEMENT_MODE = _cause(
+    "pooler-statement-mode", Phase.DATABASE, Code.CONFIG, _NO,
+    "Set pool_mode = transaction (or session) for this database: Mast works in transactions",
+)  # fmt: skip
+POOLER_REFUSED = _cause(
+    "pooler-refused", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
+    "See the log of the pooler; a database may be disabled there (PgBouncer: ENABLE)",
+)  # fmt: skip
+
 # --- migrations -------------------------------------------------------------------------------
 MIGRATIONS_PENDING = _cause(
     "migrations-pending", Phase.MIGRATIONS, Code.TEMPFAIL, _RETRY,

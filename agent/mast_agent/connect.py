@@ -60,43 +60,55 @@ async def _connect(
     target: Target, address: str | None, deadline: Deadline
 ) -> psycopg.AsyncConnection[Any]:
     seconds = deadline.within(TRY_SECONDS)
+    pgconn = libpq.start(target, address)
     try:
         async with asyncio.timeout(seconds):
-            pgconn = await _handshake(libpq.start(target, address), target)
-    except TimeoutError:
-        raise Failure(
-            causes.TIMED_OUT,
-            f"the server at {target.place} does not answer",
-            cut_short=seconds < TRY_SECONDS,
-        ) from None
+            await _handshake(pgconn, target)
+    except BaseException as error:
+        # The server has asked for the password and got it, or has been content without.
+        begun = pgconn.used_password or pgconn.status == pq.ConnStatus.AUTH_OK
+        pgconn.finish()
+        if isinstance(error, TimeoutError):
+            raise _silent(target, begun=begun, cut_short=seconds < TRY_SECONDS) from None
+        raise
     connection = psycopg.AsyncConnection[Any](pgconn)
     # A prepared statement belongs to a session, which a pooler may not keep for us.
     connection.prepare_threshold = None
     return connection
 
 
-async def _handshake(pgconn: pq.abc.PGconn, target: Target) -> pq.abc.PGconn:
+def _silent(target: Target, *, begun: bool, cut_short: bool) -> Failure:
+    """Return what silence means; in the middle of the login (`begun`) it is a pooler that waits."""
+    if begun:
+        return Failure(
+            causes.TIMED_OUT,
+            f"what listens at {target.place} begins the login of {target.user!r} and does not end "
+            "it, as a pooler does that gets no connection to its server",
+            remedy=causes.POOLER_SERVER_DOWN.remedy,
+            cut_short=cut_short,
+        )
+    return Failure(
+        causes.TIMED_OUT, f"the server at {target.place} does not answer", cut_short=cut_short
+    )
+
+
+async def _handshake(pgconn: pq.abc.PGconn, target: Target) -> None:
     """Drive libpq's connection state machine (libpq, PQconnectPoll)."""
-    try:
-        while True:
-            if pgconn.status == pq.ConnStatus.BAD:
-                raise connection_failure(_report(pgconn), target)
-            status = pgconn.connect_poll()
-            if status == pq.PollingStatus.OK:
-                break
-            if status == pq.PollingStatus.FAILED:
-                raise connection_failure(_report(pgconn), target)
-            await _ready(pgconn.socket, write=status == pq.PollingStatus.WRITING)
-        libpq.quieten(pgconn)
-        pgconn.nonblocking = 1
-    except BaseException:
-        pgconn.finish()
-        raise
-    return pgconn
+    while True:
+        if pgconn.status == pq.ConnStatus.BAD:
+            raise connection_failure(_report(pgconn), target)
+        status = pgconn.connect_poll()
+        if status == pq.PollingStatus.OK:
+            break
+        if status == pq.PollingStatus.FAILED:
+            raise connection_failure(_report(pgconn), target)
+        await _ready(pgconn.socket, write=status == pq.PollingStatus.WRITING)
+    libpq.quieten(pgconn)
+    pgconn.nonblocking = 1
 
 
 def _report(pgconn: pq.abc.PGconn) -> str:
-    return pgconn.error_message.decode("utf-8", "replace")
+    return pgconn.error_message.decode("utf-8", "surrogateescape")
 
 
 async def _ready(fd: int, *, write: bool) -> None:

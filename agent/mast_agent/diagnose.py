@@ -8,7 +8,8 @@ comes in the server's language. `connect` therefore has libpq report verbosely:
 
 The SQLSTATE and the C function in LOCATION are never translated, and libpq's own sentences are
 English here, because this process never leaves the C locale for LC_MESSAGES. The server's own
-sentences are looked at in one place only, as a refinement that may fail: `_role`.
+sentences are looked at in one place only, as a refinement that may fail: `_role`. A report without
+a LOCATION is not PostgreSQL's own: `pooler`.
 
 What stays indistinguishable, because the protocol says nothing of it:
 - a missing role, a wrong and an expired password under password authentication (all 28P01);
@@ -22,7 +23,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mast_agent import causes
+from mast_agent import causes, pooler
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ _BY_SQLSTATE: dict[str, tuple[Cause, str]] = {
     "57P01": (causes.CONNECTION_LOST, "the server ended the connection: it is shutting down"),
     "57P02": (causes.CONNECTION_LOST, "the server ended the connection: another backend crashed"),
     "53300": (causes.TOO_MANY_CONNECTIONS, "the server has no connection left for {user!r}"),
-    # PgBouncer's answer to nearly everything, and a server's to something that is no client.
-    "08P01": (causes.CONNECTION_LOST, "the pooler or server refuses: protocol violation"),
 }
 
 # libpq's sentences (fe-connect.c, fe-secure-openssl.c, fe-auth.c) and the C library's.
@@ -124,9 +123,11 @@ def connection_failure(report: str, target: Target) -> Failure:
 
 
 def _from_server(sqlstate: str, text: str, report: str, target: Target) -> Failure:
+    location = _LOCATION.search(report)
+    if location is None:
+        return pooler.failure(sqlstate, text, target)
     if sqlstate == "28000":
-        location = _LOCATION.search(report)
-        return _role(location[1] if location else "", text, target)
+        return _role(location[1], text, target)
     if sqlstate in _BY_SQLSTATE:
         return _failure(*_BY_SQLSTATE[sqlstate], target)
     return by_sqlstate(sqlstate, f"the server at {target.place} refuses (SQLSTATE {sqlstate})")

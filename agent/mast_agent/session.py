@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from mast_agent import causes
+from mast_agent import causes, pooler
 from mast_agent.connect import connect
 from mast_agent.diagnose import by_sqlstate
 from mast_agent.failure import Failure
@@ -126,6 +126,8 @@ class Session:
             return Failure(
                 causes.CONNECTION_LOST, f"the connection to {self._target.place} was lost"
             )
+        if error.diag.source_function is None:
+            return pooler.failure(error.sqlstate, error.diag.message_primary or "", self._target)
         return by_sqlstate(
             error.sqlstate, f"the server at {self._target.place} reports {_state(error)}"
         )
