@@ -35,7 +35,8 @@ ENV_FILE = _option(
     "--env-file",
     "MAST_AGENT_ENV_FILE",
     "FILE",
-    "Mast's variables, as in a systemd EnvironmentFile; else /etc/mast.env, if there is one.",
+    "Mast's variables and the settings here, as in a systemd EnvironmentFile; '' for none; "
+    "else /etc/mast.env, if there is one.",
 )
 TIMEOUT = _option("--timeout", "MAST_AGENT_TIMEOUT", "SECONDS", "Give up after this; else 300.")
 STATE_DIRECTORY = _option(
