@@ -41,6 +41,14 @@ in
         '';
       }
       {
+        assertion = cfg.database.createLocally -> config.systemd.targets ? postgresql;
+        message = ''
+          services.mast.database.createLocally needs postgresql.target, which this nixpkgs does not
+          have: without it Mast would start before its database and role are made. Take NixOS 25.11
+          or newer, or set services.mast.database.createLocally = false;
+        '';
+      }
+      {
         assertion = !(cfg.database.createLocally && cfg.settings.ECTO_IPV6 == true);
         message = ''
           services.mast.settings.ECTO_IPV6 cannot be combined with a local database: Ecto fails to

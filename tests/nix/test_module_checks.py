@@ -254,6 +254,17 @@ def test_ports_that_are_none(nix: Nix, port: str) -> None:
         assert nix.module(f"{ENABLED} settings.MAST_SELF_PORT = {right};")["failed"] == []
 
 
+def test_a_nixpkgs_without_the_target_is_refused(nix: Nix) -> None:
+    """Before NixOS 25.11 nothing stood for the roles and databases that are made."""
+    old = "systemd.targets = harness.lib.mkForce { };"
+    (message,) = nix(f"harness.evaluate {{ services.mast = {{ {ENABLED} }}; {old} }}")["failed"]
+    assert "needs postgresql.target" in message
+    assert "Take NixOS 25.11" in message
+    external = f"{ENABLED} database.createLocally = false;"
+    made = nix(f"harness.evaluate {{ services.mast = {{ {external} }}; {old} }}")
+    assert made["failed"] == []
+
+
 @pytest.mark.parametrize("settings", WARNED)
 def test_warned_of_with_a_remedy(nix: Nix, settings: str) -> None:
     """A configuration that hardly means what it says evaluates, with one warning."""

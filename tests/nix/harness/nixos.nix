@@ -143,6 +143,10 @@ in
       };
       packages = list types.package;
       tmpfiles.rules = strings;
+      targets = mkOption {
+        type = types.attrsOf types.raw;
+        default = { };
+      };
       services = mkOption {
         type = types.attrsOf (types.submodule service);
         default = { };
@@ -154,6 +158,9 @@ in
       description = "What a test looks at.";
     };
   };
+
+  # Since NixOS 25.11.
+  config.systemd.targets = lib.mkIf config.services.postgresql.enable { postgresql = { }; };
 
   config.rendered = {
     units = lib.mapAttrs unitText config.systemd.services;
