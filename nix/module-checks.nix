@@ -16,8 +16,8 @@ in
         message = ''
           services.mast.environmentFile is not set. Mast does not start without SECRET_KEY_BASE and
           MAST_VAULT_KEY. Create a file that only root can read, outside of the Nix store, with
-            SECRET_KEY_BASE=…   made by: openssl rand -base64 48
-            MAST_VAULT_KEY=…    made by: openssl rand -base64 32
+            SECRET_KEY_BASE=…   made by: head -c 48 /dev/urandom | base64 -w 0
+            MAST_VAULT_KEY=…    made by: head -c 32 /dev/urandom | base64 -w 0
           and set services.mast.environmentFile = "/run/secrets/mast.env"; (its path, as a string).
         '';
       }

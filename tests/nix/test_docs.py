@@ -8,9 +8,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from mast_agent import envfile, mast_environment
 from nix.evaluator import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nix.evaluator import Nix
 
 TEXT = (ROOT / "docs/install/nix.md").read_text()
@@ -27,6 +30,59 @@ SETTINGS = [
 def body(block: str) -> str:
     """Return a block as an expression: what is no set yet are the attributes of one."""
     return block if re.search(r"^\{", block, re.MULTILINE) else f"{{ {block} }}"
+
+
+def test_the_start_works_as_pasted(nix: Nix, tmp_path: Path) -> None:
+    """The document starts with ten lines that are a whole flake, and enroll the host."""
+    start = BLOCKS[0]
+    assert len(start.splitlines()) <= 10
+    assert TEXT.index(start) < TEXT.index("## ")
+    (tmp_path / "flake.nix").write_text(start)
+    (tmp_path / "configuration.nix").write_text('{ networking.hostName = "tower"; }')
+    made = nix(
+        f"""
+        let
+          flake = import {tmp_path}/flake.nix;
+          nixosSystem = {{ modules }}: harness.lib.evalModules {{
+            modules = [ {ROOT}/tests/nix/harness/nixos.nix ] ++ modules;
+            specialArgs = {{ inherit (harness) pkgs; }};
+          }};
+          outputs = flake.outputs {{
+            mast-nix = harness.flake // {{ inputs.nixpkgs.lib = {{ inherit nixosSystem; }}; }};
+          }};
+        in
+        {{
+          inherit (flake) inputs;
+          inherit (outputs.nixosConfigurations.tower.config) assertions warnings rendered;
+        }}
+        """
+    )
+    assert made["inputs"] == {"mast-nix": {"url": "git+file:///etc/nixos/mast-nix"}}
+    assert [each for each in made["assertions"] if not each["assertion"]] == []
+    assert made["warnings"] == []
+    assert made["rendered"]["wantedBy"]["mast-agent"] == ["mast.service"]
+    assert "EnvironmentFile=/var/lib/secrets/mast.env" in made["rendered"]["units"]["mast"]
+
+
+def test_the_secrets_of_the_start_are_accepted(tmp_path: Path) -> None:
+    """The commands make a file that is root's alone, with two secrets that Mast accepts."""
+    commands = SHELL[0].replace("/var/lib/secrets", str(tmp_path / "secrets"))
+    assert commands != SHELL[0]
+    subprocess.run(["bash", "-e", "-c", commands], check=True)
+    file = tmp_path / "secrets/mast.env"
+    assert file.stat().st_mode & 0o777 == 0o400
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    variables = envfile.read(file)
+    assert set(variables) == {"SECRET_KEY_BASE", "MAST_VAULT_KEY"}
+    assert len(variables["SECRET_KEY_BASE"]) == 64
+    mast_environment.check(variables)
+
+
+def test_the_repositorys_address_is_not_made_up() -> None:
+    """Nothing stands for an address that the reader would have to know and replace."""
+    assert not re.search(r"OWNER|REPOSITORY|example\.org/mast-nix", TEXT)
+    (proof,) = re.findall(r"(?ms)^<!-- nix-proof: .*? -->$.*?^<!-- nix-proof: end -->$", TEXT)
+    assert "make nix-proof" in proof
 
 
 @pytest.mark.parametrize("block", BLOCKS)
