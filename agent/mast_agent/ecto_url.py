@@ -73,8 +73,10 @@ class _Reader:
             self._refuse("contains a blank, a line break or a control character")
         if not match or not match["authority"]:
             self._refuse("names no host: it has to start with ecto://USER:PASSWORD@HOST")
-        self._path = match["path"]
-        self._query = match["query"]
+        self._path, self._query = match["path"], match["query"]
+        if ":" in match["authority"] and re.search(r"^[^@]*//[^@/?#]*[/?#](?!.*username=).*@", url):
+            # Ecto would take the password's beginning for a port, and its end for the database.
+            self._refuse("has a '/', '?' or '#' in its password that is not percent-encoded")
         self._check_authority(match["authority"].rpartition("@")[2])
         authority = _AUTHORITY.fullmatch(match["authority"])
         if not authority or not authority["host"] or authority["host"] == "[]":
@@ -244,7 +246,5 @@ class _Reader:
 
     def _root_certificate(self) -> str:
         """Return the file of trusted authorities: PGSSLROOTCERT, else the system's."""
-        chosen = self._mast.get("PGSSLROOTCERT")
-        return chosen or next(
-            (path for path in _TLS_BUNDLES if Path(path).exists()), _TLS_BUNDLES[0]
-        )
+        found = (path for path in _TLS_BUNDLES if Path(path).exists())
+        return self._mast.get("PGSSLROOTCERT") or next(found, _TLS_BUNDLES[0])

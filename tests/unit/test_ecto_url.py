@@ -194,6 +194,14 @@ _REFUSED = [
     pytest.param(f"ecto://mast:{CANARY}/x@db/mast", {}, "percent-encoded", id="slash-in-password"),
     pytest.param(f"ecto://mast:{CANARY}#x@db/mast", {}, "percent-encoded", id="hash-in-password"),
     pytest.param(f"ecto://mast:{CANARY}?x@db/mast", {}, "percent-encoded", id="query-in-password"),
+    # With digits first, what stands before the slash would be a port.
+    pytest.param(f"ecto://mast:12/{CANARY}@db", {}, "percent-encoded", id="slash-behind-digits"),
+    pytest.param(
+        f"ecto://mast:12/{CANARY}?x@db/mast", {}, "percent-encoded", id="query-behind-digits"
+    ),
+    pytest.param(
+        f"ecto://mast:12/{CANARY}#x@db/mast", {}, "percent-encoded", id="hash-behind-digits"
+    ),
     pytest.param(f"ecto://:{CANARY}@db/mast", {}, "no user", id="empty-user"),
     pytest.param(f"ecto://db/{CANARY}", {}, "no user", id="no-user-anywhere"),
     pytest.param(f"ecto://mast:{CANARY}@db:0/mast", {}, "port", id="port-zero"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mast_agent.output import Claim, read_claim
-from mast_agent.process import Line
+from mast_agent.process import LINE_BYTES, Line, _Splitter
 from mast_agent.redact import MASK
 from unit.builders import SERVER_ID, output
 
@@ -159,3 +159,16 @@ def test_claim_where_it_does_not_count() -> None:
     collected = output()
     collected.take(Line(stream="stdout", content=_line(), cut=True))
     assert collected.claim == Claim()
+
+
+@pytest.mark.parametrize("secret", ["Zq7_Canary", "pässwörd-☃"])
+def test_secret_across_the_end_of_what_is_kept(secret: str) -> None:
+    """Wherever the bound of a line falls in a secret, and however it is read, nothing is left."""
+    data = secret.encode()
+    for kept in range(1, len(data) + 1):
+        logged: list[tuple[str, str]] = []
+        splitter = _Splitter("stdout", output(secrets=[secret], logged=logged).take)
+        splitter.feed(b"." * (LINE_BYTES - kept) + data[:kept])
+        splitter.feed(data[kept:] + b" and more")
+        splitter.feed(b" of it\n")
+        assert logged == [("stdout", "." * (LINE_BYTES - kept) + MASK)], kept
