@@ -19,6 +19,8 @@
   };
 
   testScript = ''
+    import json
+
     KEY = "/var/lib/mast-agent-access/mast-managed"
     UP = "sudo -u postgres psql -tA mast -c 'SELECT status FROM servers' | grep -x up"
 
@@ -40,6 +42,12 @@
             "sudo -u postgres psql -tA mast -c 'SELECT name FROM servers' | grep -x machine"
         )
         assert servers() == "1"
+
+    with subtest("by hand the agent knows what its unit knows, and systemd answers it"):
+        checked = machine.succeed("mast-agent check")
+        assert "user: mast" in checked, checked
+        units = json.loads(machine.succeed("mast-agent status --json"))["units"]
+        assert units["mast.service"]["active_state"] == "active", units
 
     with subtest("Mast logs in by itself: its check, once a minute, finds the server up"):
         machine.wait_until_succeeds(UP, timeout=180)
