@@ -18,18 +18,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mast_agent import causes, service_user
+from mast_agent.deadline import Deadline
 from mast_agent.failure import Code, Failure
 from mast_agent.snapshot import Identity, Server, Snapshot
 
 if TYPE_CHECKING:
-    from mast_agent.deadline import Deadline
     from mast_agent.service_user import ServiceUser
     from mast_agent.target import Target
 
 MAX_BYTES = 1 << 24
 """What is taken of a child's answer; a fleet has some hundred bytes for each server."""
-_GRACE_SECONDS = 0.2
-"""How long after the deadline a child may still say that it has passed."""
+_ANSWER_SECONDS = 0.2
+"""What is left of the deadline for a child to say that its own, shorter one has passed."""
 
 
 def look(
@@ -74,7 +74,8 @@ def _by_child(target: Target, deadline: Deadline, user: ServiceUser) -> bytes:
         # Nothing of the parent's is to run here: no handler, no `finally`, no flush at the end.
         try:
             os.close(reading)
-            answer = _answer(target, deadline, user)
+            own = Deadline(max(0.0, deadline.remaining() - _ANSWER_SECONDS))
+            answer = _answer(target, own, user)
             while answer:
                 answer = answer[os.write(writing, answer) :]
         finally:
@@ -98,7 +99,7 @@ def _read(reading: int, deadline: Deadline) -> bytes:
     content = bytearray()
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    while len(content) <= MAX_BYTES and poll.poll((deadline.remaining() + _GRACE_SECONDS) * 1000):
+    while len(content) <= MAX_BYTES and poll.poll(deadline.remaining() * 1000):
         chunk = os.read(reading, 65536)
         if not chunk:
             return bytes(content)
