@@ -266,3 +266,25 @@ def test_no_environment_file(
         assert "migrations-pending" in result.stderr, result
     result = agent.run("check", "--env-file", missing, MAST_AGENT_ENV_FILE="")
     assert "env-file-missing" in result.stderr, result
+
+
+def test_reset_looks_where_the_file_says(
+    new_agent: Callable[[str], Agent], tmp_path: Path, cluster: Cluster
+) -> None:
+    """`reset` takes the key's directory from the file, or says where it looked instead."""
+    agent = new_agent(cluster.url("postgres"))
+    del agent.environment["MAST_AGENT_ACCESS_DIRECTORY"]
+    key = tmp_path / "access" / "mast-managed"
+    key.parent.mkdir()
+    key.write_text("ssh-ed25519 AAAA\n")
+    file = tmp_path / "file.env"
+    file.write_text(f"MAST_AGENT_ACCESS_DIRECTORY={key.parent}\nA='open\n")
+    default = ("--access-directory", str(tmp_path / "default"))
+    blind = agent.run("reset", *default, MAST_AGENT_ENV_FILE=str(file))
+    assert blind.code == 0, blind
+    assert key.exists()
+    assert f"the key was looked for in {tmp_path / 'default'}" in blind.stdout, blind
+    file.write_text(f"MAST_AGENT_ACCESS_DIRECTORY={key.parent}\n")
+    result = agent.run("reset", MAST_AGENT_ENV_FILE=str(file))
+    assert result.code == 0, result
+    assert not key.exists()
