@@ -73,6 +73,12 @@ def reference() -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_bootstrap(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a release with nix/bootstrap.ex for its Mast.Bootstrap."""
+    return releases.with_bootstrap(reference, tmp_path_factory.mktemp("bootstrap") / "release")
+
+
+@pytest.fixture(scope="session")
 def migrated_template(cluster: Cluster, reference: Path) -> str:
     """The name of a database that the reference release has migrated, for copying."""
     name = "migrated_template"

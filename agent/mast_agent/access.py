@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mast_agent import authorized_keys, causes, host, public_key, record, sshd, storage, units
+from mast_agent import login as self_login
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def grant(config: Settings) -> tuple[Login, bool]:
     Raises Failure, and then nothing was written: 70 Mast did not report a key; 75 not enrolled,
     or the disk is full; 77 not root; 78 the key, the user, the record or what stands in the way.
     """
+    self_login.require_usable(config.mast)
     who = login(config.mast)
     _require_user(who.user)
     content = authorized_keys.line(_key(_recorded(config.state_directory)))
@@ -190,6 +192,10 @@ def look(
         problems.append(error)
         who = login({**mast, "MAST_SELF_USER": DEFAULT_USER})
     user_exists = not problems
+    try:
+        self_login.require_usable(mast)
+    except Failure as error:
+        problems.append(error)
     key, problem = _look_at_key(config.access_directory, who.user, recorded)
     if problem is not None:
         problems.append(problem)

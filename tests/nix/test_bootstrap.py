@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from nix.evaluator import ROOT
 from support.agent import SECRET_KEY_BASE, VAULT_KEY, Agent, wait_for
 
 if TYPE_CHECKING:
@@ -29,24 +28,6 @@ if TYPE_CHECKING:
 NAME = socket.gethostname().partition(".")[0]
 ENROLL = "Mast.Bootstrap.self_enroll!"
 ANOTHER_VAULT_KEY = base64.b64encode(bytes(range(32))).decode()
-
-
-@pytest.fixture(scope="module")
-def release(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the release with nix/bootstrap.ex, from the beams that elixirc makes of it."""
-    folder = tmp_path_factory.mktemp("bootstrap") / "release"
-    subprocess.run(["cp", "-a", str(reference), str(folder)], check=True)
-    (ebin,) = folder.glob("lib/mast-*/ebin")
-    compiled = subprocess.run(
-        [
-            "elixirc", "--ignore-module-conflict", "-pa", str(ebin), "-o", str(ebin),
-            str(ROOT / "tests/nix/contexts.ex"), str(ROOT / "nix/bootstrap.ex"),
-        ],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"},
-        check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert compiled.stdout == "", "the compiler has warnings"
-    return folder
 
 
 class Mast:
@@ -117,9 +98,9 @@ class Mast:
 
 
 @pytest.fixture
-def mast(release: Path, cluster: Cluster, database: str) -> Mast:
+def mast(with_bootstrap: Path, cluster: Cluster, database: str) -> Mast:
     """Give the release a migrated database without servers."""
-    return Mast(release, cluster, database)
+    return Mast(with_bootstrap, cluster, database)
 
 
 def test_enrolls_this_host(mast: Mast) -> None:
@@ -371,9 +352,11 @@ def test_nothing_is_left_of_a_failure(mast: Mast) -> None:
     assert mast.sql("SELECT count(*) FROM private_keys") == "0"
 
 
-def test_raises_without_migrations(release: Path, cluster: Cluster, empty_database: str) -> None:
+def test_raises_without_migrations(
+    with_bootstrap: Path, cluster: Cluster, empty_database: str
+) -> None:
     """On a database without Mast's tables it raises, and says what the database said."""
-    done = Mast(release, cluster, empty_database).eval(ENROLL)
+    done = Mast(with_bootstrap, cluster, empty_database).eval(ENROLL)
     assert done.returncode == 1
     assert 'relation "servers" does not exist' in done.stderr
 

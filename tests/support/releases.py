@@ -6,6 +6,7 @@ in a way that no BEAM does on demand, a script stands in its place, started as a
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def variant(name: str, source: Path, destination: Path) -> Path:
         [ROOT / "tests" / "release" / "variant.sh", name, source, destination],
         check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    return destination
+
+
+def with_bootstrap(source: Path, destination: Path) -> Path:
+    """Copy the reference at `source`, put nix/bootstrap.ex in its own Bootstrap's place."""
+    subprocess.run(["cp", "-a", source, destination], check=True)
+    (ebin,) = destination.glob("lib/mast-*/ebin")
+    sources = [ROOT / "tests/nix/contexts.ex", ROOT / "nix/bootstrap.ex"]
+    compiled = subprocess.run(
+        ["elixirc", "--ignore-module-conflict", "-pa", ebin, "-o", ebin, *sources],
+        env={"PATH": os.environ["PATH"], "HOME": str(destination), "LC_ALL": "C.UTF-8"},
+        check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert compiled.stdout == "", "the compiler has warnings"
     return destination
 
 
