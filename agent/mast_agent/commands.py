@@ -43,8 +43,9 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     directory: Path | None = config.runtime_directory
     try:
         config = service_user.enter(config)
-    except Failure as refused:
+    except Exception as error:  # noqa: BLE001 - the one net, for bugs, as below
         # Root is still root, or half of it: it leaves no file of its own behind.
+        refused = error if isinstance(error, Failure) else _bug(error, _redactor(config))
         directory, failure = None, failure or refused
     redactor = _redactor(config)
     journal.configure(environ)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import structlog
-from mast_agent import commands, plan, published, release, settings
+from mast_agent import commands, plan, published, release, service_user, settings
 from mast_agent.failure import Stopped
 from mast_agent.settings import Options
 from unit import builders
@@ -189,6 +189,25 @@ def test_check_writes_nothing(environ: dict[str, str], tmp_path: Path) -> None:
     assert commands.check(Options(), environ) == 78
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "state").exists()
+
+
+def test_bug_on_the_way_from_root(
+    environ: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bug while root becomes somebody else is one line too, and leaves nothing of root's."""
+
+    def go_wrong(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(service_user, "ask", go_wrong)
+    assert commands.enroll(Options(), environ, force=False) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "[bug, exit 1]" in error
+    assert not (tmp_path / "run").exists()
 
 
 def test_reset_while_enrolling(
