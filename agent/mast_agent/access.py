@@ -27,6 +27,7 @@ DEFAULT_HOST, DEFAULT_PORT, DEFAULT_USER = "127.0.0.1", 22, "mast-managed"
 _VARIABLES = ("MAST_SELF_HOST", "MAST_SELF_PORT", "MAST_SELF_USER")
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def login(mast: Mapping[str, str]) -> Login:
     return Login(
         host=mast.get("MAST_SELF_HOST") or DEFAULT_HOST,
         # What is no port is Mast.Bootstrap's to refuse; nothing listens on 0.
-        port=int(port) if port.isascii() and port.isdecimal() else 0,
+        port=int(port) if port.isascii() and port.isdecimal() and len(port) <= _DIGITS else 0,
         user=user,
     )
 

@@ -375,6 +375,29 @@ SSHD_SILENT = _cause(
     "Start it: systemctl start ssh (on NixOS: sshd); or correct MAST_SELF_HOST, MAST_SELF_PORT",
 )  # fmt: skip
 
+# --- concerns: what `status` says of a host besides its verdict --------------------------------
+RECORD_FOREIGN = _cause(
+    "record-foreign", Phase.RELEASE, Code.TEMPFAIL, _NO,
+    "Let the agent replace it: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+HOST_RENAMED = _cause(
+    "host-renamed", Phase.VERIFY, Code.SOFTWARE, _NO,
+    "Rename its server in Mast; or, if this is a copy, give it a machine id of its own: "
+    "docs/reference.md",
+)  # fmt: skip
+MAST_FAILED = _cause(
+    "mast-failed", Phase.RELEASE, Code.TEMPFAIL, _NO,
+    "See why: journalctl -u mast -n 50, then: systemctl restart --no-block mast",
+)  # fmt: skip
+RECORD_UNWRITABLE = _cause(
+    "record-unwritable", Phase.VERIFY, Code.TEMPFAIL, _NO,
+    "Make room for it in the state directory, then: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+ACCESS_KEY_REPLACED = _cause(
+    "access-key-replaced", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "Have Mast asked for it: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+
 # --- a bug in the agent itself ------------------------------------------------------------------
 BUG = _cause(
     "bug", Phase.RELEASE, Code.BUG, _NO,

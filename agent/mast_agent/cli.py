@@ -210,6 +210,13 @@ def execute(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read the output has enough of it: signal(7) has the code for that.
         _die_by(signal.SIGPIPE)
+    except SystemExit as leave:
+        # click's own answer to a closed pipe is 1, which is "failed" here.
+        if isinstance(leave.__context__, BrokenPipeError):
+            _die_by(signal.SIGPIPE)
+        raise
+    except Exception as error:  # noqa: BLE001 - the net below the commands' own
+        return commands.give_up(error)
     return code if isinstance(code, int) else Code.OK
 
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, ecto_url, service_manager, settings, signals
+from mast_agent import console, ecto_url, service_manager, settings, signals
 from mast_agent.deadline import Deadline
 from mast_agent.events import Event
 from mast_agent.failure import Code, Failure, Phase, Stopped
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 10.0
 """How long `check` may take when no timeout is given."""
-STATUS_SECONDS = 5.0
-"""How long `status` may take when it does not wait."""
+STATUS_SECONDS = 4.0
+"""How long `status` looks when it does not wait: 5 s with the start of the program."""
 
 
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
@@ -45,7 +43,7 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
         config = service_user.enter(config)
     except Exception as error:  # noqa: BLE001 - the one net, for bugs, as below
         # Root is still root, or half of it: it leaves no file of its own behind.
-        refused = error if isinstance(error, Failure) else _bug(error, _redactor(config))
+        refused = error if isinstance(error, Failure) else console.bug(error, _redactor(config))
         directory, failure = None, failure or refused
     redactor = _redactor(config)
     journal.configure(environ)
@@ -71,7 +69,9 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
             reporter.stopped(signal.Signals(stopped.signum).name)
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        found = error if isinstance(error, Failure) else _bug(error, redactor)
+        found = (
+            error if isinstance(error, Failure) else console.bug(error, redactor, reporter.phase)
+        )
         with signals.held() as received:
             reporter.failed(found, time.monotonic() - began)
         if received:
@@ -80,23 +80,40 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     if not journal.to_journal(environ):
         # The enrollment stands, whether or not there is anybody to read of it.
         with contextlib.suppress(OSError):
-            _print(escape(f"enrolled: server {server.name!r} ({server.id})"))
+            console.say(escape(f"enrolled: server {server.name!r} ({server.id})"))
     return Code.OK
 
 
 def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait: bool) -> int:
-    """`mast-agent status`."""
+    """`mast-agent status`. A bug in it is "unknown", which is no verdict on the host."""
+    from mast_agent.verdict import State  # noqa: PLC0415 - only here
+
+    redactor: Redactor | None = None
+    try:
+        config, failure = _load(options, environ)
+        redactor = _redactor(config)
+        text, code = _status(config, failure, as_json=as_json, wait=wait)
+    except Exception as error:  # noqa: BLE001 - the one net, for bugs
+        code = State.UNKNOWN.code
+        console.complain(console.bug(error, redactor), "status", code)
+        return code
+    console.say(text)
+    return code
+
+
+def _status(
+    config: Settings, failure: Failure | None, *, as_json: bool, wait: bool
+) -> tuple[str, int]:
+    """Return what to print, and the exit code."""
     from mast_agent import render  # noqa: PLC0415 - only here
     from mast_agent import status as status_  # noqa: PLC0415 - only here
 
-    config, failure = _load(options, environ)
     if wait:
         found = status_.wait(config, failure, Deadline(config.timeout))
     else:
         found = status_.collect(config, failure, Deadline(min(config.timeout, STATUS_SECONDS)))
     text = json.dumps(render.document(found), indent=2) if as_json else render.text(found)
-    _print(text)
-    return found.verdict.state.code
+    return text, found.verdict.state.code
 
 
 def check(options: Options, environ: Mapping[str, str]) -> int:
@@ -105,40 +122,46 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
 
     config, failure = _load(options, environ)
     deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
+    phases = [Phase.RELEASE]
     try:
         if failure is not None:
             raise failure
-        for line in preflight.run(config, deadline):
-            _print(escape(line))
+        for line in preflight.run(config, deadline, phases.append):
+            console.say(escape(line))
     except Failure as error:
-        _complain(error)
+        console.complain(error)
         return error.code
     except BrokenPipeError:
         # Whoever read the output has enough of it: that is no bug, and `cli` knows what it is.
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        _complain(_bug(error, _redactor(config)))
+        console.complain(console.bug(error, _redactor(config), phases[-1]))
         return Code.BUG
     return Code.OK
 
 
 def reset(options: Options, environ: Mapping[str, str]) -> int:
-    """`mast-agent reset`."""
+    """`mast-agent reset`. What it does is done before anything is said of it."""
     from mast_agent import forget  # noqa: PLC0415 - only here
 
     config, failure = _load(options, environ)
+    done: list[str] = []
+    code = Code.OK
     try:
+        # One by one: what is gone is said, whatever comes after it.
         for line in forget.run(
             config.state_directory, config.runtime_directory, config.access_directory
         ):
-            _print(escape(line))
+            done.append(line)  # noqa: PERF402 - as above
+        if failure is not None:
+            # It may name another directory of the key.
+            done.append(f"{failure.message}; the key was looked for in {config.access_directory}")
     except Failure as error:
-        _complain(error)
-        return error.code
-    if failure is not None:
-        # It may name another directory of the key.
-        _print(escape(f"{failure.message}; the key was looked for in {config.access_directory}"))
-    return Code.OK
+        console.complain(error)
+        code = error.code
+    if done:
+        console.say("\n".join(map(escape, done)))
+    return code
 
 
 def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int:
@@ -165,9 +188,18 @@ def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int
         reporter.failed(error, time.monotonic() - began)
         return error.code
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        reporter.failed(_bug(error, redactor), time.monotonic() - began)
+        reporter.failed(console.bug(error, redactor, Phase.ACCESS), time.monotonic() - began)
         return Code.BUG
     return Code.OK
+
+
+def give_up(error: Exception) -> int:
+    """Report in one line what no command has caught, without a word that may be a secret."""
+    if isinstance(error, OSError) and error.filename is None:
+        console.say(f"mast-agent: the output cannot be written: {error.strerror}", stderr=True)
+    else:
+        console.complain(console.bug(error, None))
+    return Code.BUG
 
 
 def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failure | None]:
@@ -183,25 +215,3 @@ def _redactor(config: Settings) -> Redactor:
         return ecto_url.parse(config.mast).redactor
     except Failure:
         return Redactor(secrets_of(config.mast))
-
-
-def _bug(error: Exception, redactor: Redactor) -> Failure:
-    """Return a failure that says where it happened, without any value of a variable."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-4:])
-    text = redactor.quote(str(error))
-    return Failure(causes.BUG, f"{type(error).__name__}: {text} (in {where})")
-
-
-def _complain(failure: Failure) -> None:
-    text = escape(str(failure))
-    with contextlib.suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            sys.stderr.write(f"mast-agent: {text} [{failure.cause.slug}, exit {failure.code:d}]\n")
-
-
-def _print(text: str) -> None:
-    """Print on stdout, which may have been closed before the start."""
-    if sys.stdout is not None:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()

@@ -74,7 +74,7 @@ class Enrollment:
         self._began = time.monotonic()
         self._attempts = 0
         self._eval_failure = ""
-        self._own = OwnRow(plan, self._problem)
+        self._own = OwnRow(plan, self._problem, reporter.unrecorded)
         self._confirmed: tuple[Server, Snapshot] | None = None
         self._needs = needs.NONE
         self._retired: frozenset[int] = frozenset()

@@ -79,7 +79,8 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
     `message` says what was seen, in one sentence without secrets; `remedy` what to do about
     it, in one sentence. `progress` tells two failures of one cause apart when the difference
     is worth a line of its own ("3 of 21"). `cut_short` says that it was the deadline that ended
-    the wait for an answer, which tells less than what was seen before.
+    the wait for an answer, which tells less than what was seen before. `phase` is where it
+    happened, for causes that can happen in any.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
         remedy: str | None = None,
         progress: str = "",
         cut_short: bool = False,
+        phase: Phase | None = None,
     ) -> None:
         super().__init__(message)
         self.cause = cause
@@ -98,11 +100,7 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
         self.code = cause.code
         self.progress = progress
         self.cut_short = cut_short
-
-    @property
-    def phase(self) -> Phase:
-        """The phase in which it failed."""
-        return self.cause.phase
+        self.phase = cause.phase if phase is None else phase
 
     def settle(self) -> None:
         """Take on the code that the cause has once it is believed to be permanent."""

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class OwnRow:
     """The record as it is now, and this host's row by it."""
 
-    def __init__(self, plan: Plan, problem: Callable[[str], None]) -> None:
-        """`problem` is told what is wrong with the record, now and when it is written."""
+    def __init__(
+        self, plan: Plan, problem: Callable[[str], None], unrecorded: Callable[[str], None]
+    ) -> None:
+        """`problem` is told what is wrong with the record, `unrecorded` why none is written."""
         self._plan = plan
-        self._problem = problem
+        self._unrecorded = unrecorded
         self._wanted = login.wanted(plan.mast)
         self._recorded = record.recall(plan.state_directory, problem)
 
@@ -91,10 +93,19 @@ class OwnRow:
                 enrolled_at=record.now(),
                 key=asked or needs.key(row, old),
                 vault=self._vault(row) if asked is not None else vault,
+                hostname=self._hostname(row, old),
             ),
             self._recorded,
-            self._problem,
+            self._unrecorded,
         )
+
+    def _hostname(self, row: Server, old: Record | None) -> str | None:
+        """Return what this host was called when it got the row: a clone has another name."""
+        this = self._plan.host
+        present = min(this.names, default=None)
+        if old is None or old.server_id != row.id or this.is_called(row.name):
+            return present
+        return old.hostname or present
 
     def _believed(self, snapshot: Snapshot) -> Record | None:
         """Return the record, if it is about this machine and this database."""

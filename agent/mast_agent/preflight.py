@@ -31,10 +31,11 @@ from mast_agent import (
     storage,
     units,
 )
+from mast_agent.failure import Phase
 from mast_agent.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mast_agent.deadline import Deadline
     from mast_agent.record import Record
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
     from mast_agent.units import Unit
 
 
-def run(config: Settings, deadline: Deadline) -> Iterator[str]:
+def run(config: Settings, deadline: Deadline, enter: Callable[[Phase], None]) -> Iterator[str]:
     """Yield a line for each phase that is ready. Raises the Failure of the first that is not.
 
-    Root is the service's user from here on, once it has read what only root may read.
+    Root is the service's user from here on, once it has read what only root may read. `enter` is
+    told which phase begins.
     """
+    enter(Phase.RELEASE)
     recorded = _record(config.state_directory)
     found_units = units.ask(units.AGENT, units.ACCESS)
     user = service_user.find(config, found_units.get(units.AGENT))
@@ -66,9 +69,11 @@ def run(config: Settings, deadline: Deadline) -> Iterator[str]:
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
     yield from _units(config, found_units)
+    enter(Phase.DATABASE)
     target = ecto_url.parse(config.mast)
     snapshot = asyncio.run(_look(target, deadline))
     yield f"database: {target.place}, database {target.database!r}, role {target.user!r}"
+    enter(Phase.MIGRATIONS)
     migrations.require_complete(found.migrations, snapshot.applied, migrating=snapshot.migrating)
     rows = database.require_servers(snapshot)
     yield f"migrations: {migrations.progress(found.migrations, snapshot.applied)} applied"

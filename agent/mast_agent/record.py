@@ -37,7 +37,8 @@ class Record:
     """Which row this machine had, in which database, and since when (UTC, ISO 8601).
 
     `key` is None where Mast has not been asked for its key; `vault` is `needs.vault_digest`'s of
-    the MAST_VAULT_KEY with which it was enrolled.
+    the MAST_VAULT_KEY with which it was enrolled; `hostname` is what the machine was called when
+    it got the row, None in a record from before that was noted.
     """
 
     server_id: str
@@ -47,6 +48,7 @@ class Record:
     enrolled_at: str
     key: Key | None = None
     vault: str | None = None
+    hostname: str | None = None
 
     def is_about(self, machine: str | None, database: Identity) -> bool:
         """Tell whether it was written on this machine, about this database."""
@@ -86,6 +88,7 @@ def save(directory: Path, record: Record) -> None:
         "enrolled_at": record.enrolled_at,
         "key": record.key and {"id": record.key.id, "public": record.key.public},
         "vault": record.vault,
+        "hostname": record.hostname,
     }
     storage.write(directory / FILE_NAME, document, mode=0o600, durable=True)
 
@@ -142,11 +145,12 @@ def _parse(document: dict[str, Any]) -> Record:
             enrolled_at=document["enrolled_at"],
             key=_key(document.get("key")),
             vault=document.get("vault"),
+            hostname=document.get("hostname"),
         )
     except (KeyError, TypeError) as error:
         raise storage.UnusableError("incomplete") from error
     texts = (record.server_id, record.server_name, record.database.name, record.enrolled_at)
-    optional = [record.machine, record.database.system_identifier, record.vault]
+    optional = [record.machine, record.database.system_identifier, record.vault, record.hostname]
     if record.key is not None:
         optional += [record.key.id, record.key.public]
     if not all(isinstance(text, str) for text in texts) or not all(

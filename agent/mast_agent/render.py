@@ -57,7 +57,7 @@ def document(status: Status) -> dict[str, Any]:
         "concerns": [_failure(concern) for concern in facts.concerns],
         "units": {
             "mast-agent.service": _unit(facts.agent_unit),
-            "mast.service": _unit(status.mast_unit),
+            "mast.service": _unit(facts.mast_unit),
             "mast-agent-access.service": _unit(status.access_unit),
         },
         "access": {
@@ -86,8 +86,8 @@ def _server(status: Status) -> dict[str, str] | None:
         return None
     if facts.published is not None and facts.published.server is not None:
         return facts.published.server
-    if facts.record is not None:
-        return {"id": facts.record.server_id, "name": facts.record.server_name}
+    if facts.own_record is not None:
+        return {"id": facts.own_record.server_id, "name": facts.own_record.server_name}
     return None
 
 
@@ -120,6 +120,8 @@ def text(status: Status) -> str:
             rows.append((label, str(value)))
 
     row("remedy", verdict.remedy)
+    for remedy in dict.fromkeys(concern.remedy for concern in facts.concerns):
+        row("also", remedy if remedy != verdict.remedy else "")
     if last:
         row("phase", last.phase)
         row("since", last.since)
@@ -140,7 +142,7 @@ def text(status: Status) -> str:
         )
         row("migrations", f"{applied} of {total} applied")
     row("mast-agent", _unit_text(facts.agent_unit))
-    row("mast", _unit_text(status.mast_unit))
+    row("mast", _unit_text(facts.mast_unit))
     row("release", _release_text(status))
     row("record", _record_text(status))
     row("access", _access_text(status))
@@ -177,9 +179,11 @@ def _release_text(status: Status) -> str:
 
 
 def _record_text(status: Status) -> str:
-    if status.facts.record is None:
+    kept = status.facts.record
+    if kept is None:
         return status.record_state
-    return f"{status.facts.record.server_id}, of {status.facts.record.enrolled_at}"
+    whose = "another machine's: " if status.facts.foreign else ""
+    return f"{whose}{kept.server_id}, of {kept.enrolled_at}"
 
 
 def _access_text(status: Status) -> str:

@@ -6,6 +6,7 @@ One log line for each change of cause, not one for each attempt.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Reporter:
         self._error: Error | None = None
         self._migrations: dict[str, int] | None = None
         self._publish_failed = False
+        self._problem: str | None = None
         self._login: dict[str, str] = {}
 
     def event(self, kind: Event, message: str, **fields: object) -> None:
@@ -52,6 +54,16 @@ class Reporter:
     def login(self, variables: dict[str, str]) -> None:
         """Publish from now on how Mast logs in to this host, for those who only ask."""
         self._login = variables
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that is at work."""
+        return self._phase
+
+    def unrecorded(self, message: str) -> None:
+        """Note that the record could not be written, which `status` is to say."""
+        self._problem = message
+        self.event(Event.RECORD_PROBLEM, message)
 
     def attempt(self, number: int) -> None:
         """Note that attempt `number` begins."""
@@ -105,15 +117,17 @@ class Reporter:
         """Note the end: the database confirms that `server` is this host."""
         self._phase, self._error, self._since = Phase.VERIFY, None, now()
         how = "already enrolled" if already else "enrolled"
-        what = f"server {server.name!r} ({server.id}), confirmed by the database"
+        what = f"server {server.name!r} ({server.id})"
+        said = f"{how}: {what}, confirmed by the database"
         self.event(
             Event.ALREADY_ENROLLED if already else Event.ENROLLED,
-            f"{how}: {what}",
+            said,
             server_id=server.id,
             duration=seconds,
             attempt=self._attempts,
         )
-        self._notify(f"{how}: {what}")
+        # It is read for as long as the unit is active.
+        self._notify(f"{said} at {self._since}")
         self._publish("enrolled", what, server={"id": server.id, "name": server.name})
 
     def failed(self, failure: Failure, seconds: float) -> None:
@@ -171,10 +185,14 @@ class Reporter:
             server=server,
             migrations=self._migrations,
             login=self._login,
+            problem=self._problem and escape(self._problem),
         )
         try:
             published.save(self._directory, document)
         except OSError as error:
+            # What an earlier run said is not true any more, and a full disk lets it be removed.
+            with contextlib.suppress(OSError):
+                (self._directory / published.FILE_NAME).unlink()
             # Said once, and not behind a failure, which is to be the one line that is read: an
             # enrollment does not depend on being published.
             if not self._publish_failed and state != "failed":

@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from mast_agent import causes
-from mast_agent.failure import Failure
+from mast_agent.failure import Failure, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,7 @@ def make(runtime_directory: Path, problem: Callable[[str], None]) -> Path:
             causes.RUNTIME_DENIED,
             f"{path} cannot be made: {error.strerror}",
             remedy=f"As root: rm -rf {path}" if os.path.lexists(path) else None,
+            phase=Phase.ENROLL,
         ) from error
     return path
 
@@ -58,6 +59,7 @@ def _require_safe(runtime_directory: Path) -> None:
             causes.RUNTIME_DENIED,
             f"{runtime_directory} may be changed by another user than root, who runs this",
             remedy="Run it as the service's user (--user NAME), or set RUNTIME_DIRECTORY",
+            phase=Phase.ENROLL,
         )
 
 

@@ -16,24 +16,21 @@ from mast_agent import (
     causes,
     ecto_url,
     host,
-    published,
-    record,
-    release,
+    local,
+    remarks,
     service_user,
-    storage,
     units,
 )
 from mast_agent.deadline import Deadline
+from mast_agent.facts import Facts
 from mast_agent.failure import Failure
-from mast_agent.verdict import Facts, State, Verdict, judge, with_concerns
+from mast_agent.verdict import State, Verdict, judge
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mast_agent.access import Access
+    from mast_agent.host import Host
+    from mast_agent.local import Files
     from mast_agent.migrations import Progress
-    from mast_agent.published import Published
-    from mast_agent.record import Record
     from mast_agent.release import Release
     from mast_agent.service_user import ServiceUser
     from mast_agent.settings import Settings
@@ -52,7 +49,8 @@ class Status:
     """The verdict and everything that `render` shows of it.
 
     `settings_failure` says why the database was not asked; `record_state` is "present",
-    "absent", "unreadable" or "unusable". `access_wanted` is None where systemd does not tell.
+    "absent", "unreadable", "unusable" or "foreign". `access_wanted` is None where systemd does not
+    tell.
     """
 
     verdict: Verdict
@@ -61,7 +59,6 @@ class Status:
     release: Release | None
     release_failure: Failure | None
     migrations: Progress | None
-    mast_unit: Unit | None
     access_unit: Unit | None
     record_state: str
     access: Access
@@ -69,49 +66,56 @@ class Status:
 
 
 def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
-    """Learn what can be learned before `deadline`.
+    """Learn what can be learned before `deadline`: files, then systemd, then the database.
 
     `settings_failure` is why the environment file could not be read, if it could not. Root reads
     what only root may read, and has the database asked by the service's user (`asking`).
     """
-    found_release, release_failure = _release(config)
-    last, last_readable = _published(config.runtime_directory)
-    recorded, record_state = _record(config.state_directory)
-    found_units = units.ask(units.AGENT, units.MAST, units.ACCESS)
+    this_host = host.identify()
+    files = local.read(config, this_host)
+    found_units = units.ask(
+        units.AGENT, units.MAST, units.ACCESS, seconds=deadline.within(units.SECONDS)
+    )
     target, user, settings_failure = _target(config, settings_failure, found_units.get(units.AGENT))
     snapshot, failure = (None, None) if target is None else asking.look(target, deadline, user)
     server: Server | None = None
     progress: Progress | None = None
-    concerns: list[Failure] = []
+    found: list[Failure] = []
     if snapshot is not None:
-        server, concerns = _this_host(config, snapshot, recorded, last)
-        progress = _progress(snapshot, found_release)
-    access_unit = found_units.get(units.ACCESS)
-    wanted = access.wanted(config, access_unit)
-    seen = _access(config, recorded, last, access_unit)
-    if wanted and seen.failure is not None:
-        concerns.append(_keeps_out(seen.failure))
+        server, found = _this_host(config, snapshot, files, this_host)
+        progress = _progress(snapshot, files.release)
     facts = Facts(
-        published=last,
-        published_readable=last_readable,
-        record=recorded,
-        record_readable=record_state != "unreadable",
+        published=files.published,
+        published_readable=files.published_readable,
+        record=files.record,
+        record_readable=files.record_state != "unreadable",
+        foreign=files.record_state == "foreign",
         agent_unit=found_units.get(units.AGENT),
+        mast_unit=found_units.get(units.MAST),
+        link=units.present_invocation(units.AGENT),
+        alive=files.published.is_alive() if files.published is not None else False,
         looked=snapshot is not None,
         server=server,
-        failure=failure,
-        concerns=tuple(concerns),
+        failure=failure or settings_failure,
+        now=time.time(),
     )
+    access_unit = found_units.get(units.ACCESS)
+    wanted = access.wanted(config, access_unit)
+    seen = _access(config, facts, access_unit)
+    verdict = judge(facts)
+    found += remarks.find(facts, this_host)
+    if wanted:
+        found += remarks.keeps_out(seen, _unit_failure(access_unit))
+    said = remarks.relevant(found, verdict.state)
     return Status(
-        verdict=with_concerns(judge(facts), facts.concerns),
-        facts=facts,
+        verdict=remarks.with_concerns(verdict, said),
+        facts=replace(facts, concerns=said),
         settings_failure=settings_failure,
-        release=found_release,
-        release_failure=release_failure,
+        release=files.release,
+        release_failure=files.release_failure,
         migrations=progress,
-        mast_unit=found_units.get(units.MAST),
         access_unit=access_unit,
-        record_state=record_state,
+        record_state=files.record_state,
         access=seen,
         access_wanted=wanted,
     )
@@ -134,58 +138,45 @@ def _target(
     return None, None, failure
 
 
-def _access(
-    config: Settings, recorded: Record | None, last: Published | None, unit: Unit | None
-) -> Access:
+def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:
     """See whether Mast can log in; where it cannot, the unit may know better why."""
-    seen = access.look(config, recorded, last.login if last is not None else None)
-    if seen.failure is None or unit is None or unit.active_state != "failed":
-        return seen
+    last = facts.published
+    seen = access.look(config, facts.own_record, last.login if last is not None else None)
+    other_key, why = _other_key(facts), _unit_failure(unit)
+    problems = seen.problems if other_key is None else (other_key, *seen.problems)
+    if problems and why is not None:
+        problems = (why, *problems)
+    return replace(seen, problems=problems)
+
+
+def _unit_failure(unit: Unit | None) -> Failure | None:
+    if unit is None or unit.active_state != "failed":
+        return None
     setup = units.SETUP_FAILURES.get(unit.exit_status)
     said = f"{unit.exit_status}/{setup[0]}: {setup[1]}" if setup else unit.status_text
-    if not said:
-        return seen
-    why = Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
-    return replace(seen, problems=(why, *seen.problems))
+    said = said or f"it has failed ({unit.result}, {unit.exit_status})"
+    return Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
 
 
-def _keeps_out(failure: Failure) -> Failure:
-    return Failure(failure.cause, f"Mast cannot log in: {failure.message}", remedy=failure.remedy)
-
-
-def _release(config: Settings) -> tuple[Release | None, Failure | None]:
-    try:
-        return release.read(config.mast_bin), None
-    except Failure as failure:
-        return None, failure
-
-
-def _published(directory: Path) -> tuple[Published | None, bool]:
-    try:
-        return published.load(directory), True
-    except storage.UnusableError:
-        return None, True
-    except OSError:
-        return None, False
-
-
-def _record(directory: Path) -> tuple[Record | None, str]:
-    try:
-        found = record.load(directory)
-    except storage.UnusableError:
-        return None, "unusable"
-    except OSError:
-        return None, "unreadable"
-    return found, "absent" if found is None else "present"
+def _other_key(facts: Facts) -> Failure | None:
+    """Tell of a server that has been given another key in Mast than the one that is known here."""
+    kept, server = facts.own_record, facts.server
+    if kept is None or server is None or kept.key is None or kept.server_id != server.id:
+        return None
+    if kept.key.id == server.key_id:
+        return None
+    return Failure(
+        causes.ACCESS_KEY_REPLACED, "Mast has another key for this server than the one known here"
+    )
 
 
 def _this_host(
-    config: Settings, snapshot: Snapshot, recorded: Record | None, last: Published | None
+    config: Settings, snapshot: Snapshot, files: Files, this: Host
 ) -> tuple[Server | None, list[Failure]]:
     """Return this host's row, and what is to be said of it."""
     from mast_agent import concerns, login, servers  # noqa: PLC0415 - only with a database
 
-    this = host.identify()
+    recorded, last = files.record, files.published
     recorded_id = None
     if recorded is not None:
         if recorded.is_about(this.machine, snapshot.identity):

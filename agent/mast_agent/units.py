@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 AGENT, MAST, ACCESS = "mast-agent.service", "mast.service", "mast-agent-access.service"
@@ -16,6 +17,7 @@ AGENT, MAST, ACCESS = "mast-agent.service", "mast.service", "mast-agent-access.s
 SECONDS = 1.0
 """How long the whole question may take."""
 
+_STATE = Path("/run/systemd/units")
 _MANAGER = "org.freedesktop.systemd1"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 
@@ -70,8 +72,21 @@ class Unit:
     env_file: str = ""
 
 
-def ask(*names: str) -> dict[str, Unit]:
-    """Return the units that systemd answers for within SECONDS; empty when it does not.
+def present_invocation(name: str) -> str | None:
+    """Return the invocation that a unit has now, where the bus does not tell.
+
+    "" where it has none; None where that cannot be told either, as without systemd. systemd keeps
+    the link for journald and promises nobody anything of it: only what the bus does not tell is
+    read here.
+    """
+    try:
+        return str((_STATE / f"invocation:{name}").readlink())
+    except OSError:
+        return "" if _STATE.is_dir() else None
+
+
+def ask(*names: str, seconds: float = SECONDS) -> dict[str, Unit]:
+    """Return the units that systemd answers for within `seconds`; empty when it does not.
 
     A thread asks, because connecting to a bus that accepts and stays silent cannot be bounded.
     """
@@ -80,28 +95,28 @@ def ask(*names: str) -> dict[str, Unit]:
     def question() -> None:
         # GLib raises its own kinds, and none of them matters.
         with contextlib.suppress(Exception):
-            _ask(names, found)
+            _ask(names, found, round(seconds * 1000))
 
     thread = threading.Thread(target=question, name="dbus", daemon=True)
     thread.start()
-    thread.join(SECONDS)
+    thread.join(seconds)
     return dict(found)
 
 
-def _ask(names: tuple[str, ...], found: dict[str, Unit]) -> None:
+def _ask(names: tuple[str, ...], found: dict[str, Unit], milliseconds: int) -> None:
     from gi.repository import Gio  # noqa: PLC0415 - only when asked
     from pydbus import connect  # noqa: PLC0415 - it loads GLib and Gio
 
     # Not the bus that a process shares: it would stay open, and go on being root's when the process
     # has become somebody else.
     with connect(Gio.dbus_address_get_for_bus_sync(Gio.BusType.SYSTEM, None)) as bus:
-        _ask_over(bus.con, names, found)
+        _ask_over(bus.con, names, found, milliseconds)
 
 
-def _ask_over(connection: Any, names: tuple[str, ...], found: dict[str, Unit]) -> None:
+def _ask_over(
+    connection: Any, names: tuple[str, ...], found: dict[str, Unit], milliseconds: int
+) -> None:
     from gi.repository import GLib  # noqa: PLC0415 - as above
-
-    milliseconds = round(SECONDS * 1000)
 
     def call(path: str, interface: str, method: str, arguments: Any) -> Any:
         answer = connection.call_sync(

@@ -1,25 +1,23 @@
 """Turns facts into the verdict of `mast-agent status`. Pure: it asks nobody.
 
-The database is believed first, then what the last run published, then systemd, then the record:
-each is nearer to the truth than the next.
+A database that has this host's row decides at once. Then comes what is at work or due, since it
+changes what is known; then how the last run ended for good; then a row that is missing; and only
+then what was said earlier, each word with its age. What still counts is `evidence`'s business.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent.failure import FINAL_CODES, Code, Failure, Phase
+from mast_agent import evidence
+from mast_agent.failure import FINAL_CODES, Code
 from mast_agent.units import SETUP_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from mast_agent.facts import Facts
     from mast_agent.published import Published
-    from mast_agent.record import Record
-    from mast_agent.snapshot import Server
-    from mast_agent.units import Unit
 
 
 class State(enum.Enum):
@@ -37,26 +35,6 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What could be learned. None means absent; the `…_readable` say whether one could look.
-
-    `looked` is True when the database was asked and answered in full: then `server` is this
-    host's row, or None because there is none. `concerns` are what an operator has to be told
-    whatever the verdict is, the most important one first.
-    """
-
-    published: Published | None
-    published_readable: bool
-    record: Record | None
-    record_readable: bool
-    agent_unit: Unit | None
-    looked: bool
-    server: Server | None
-    failure: Failure | None
-    concerns: tuple[Failure, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """A state, and the sentence that says why."""
 
@@ -67,50 +45,24 @@ class Verdict:
 
 _START = "Start it: systemctl start mast-agent"
 _AS_ROOT = "Ask as root: sudo mast-agent status"
+_FINAL = frozenset(int(code) for code in FINAL_CODES)
 
 
 def judge(facts: Facts) -> Verdict:
     """Return the verdict on `facts`."""
-    if facts.looked:
-        if facts.server is not None:
-            return Verdict(
-                state=State.ENROLLED,
-                summary=f"server {facts.server.name!r} ({facts.server.id}), "
-                "confirmed by the database",
-            )
-        if _claims_enrollment(facts):
-            return Verdict(
-                state=State.STALE,
-                summary="enrolled according to this host, but the database no longer has it",
-                remedy="Enroll again: systemctl restart mast-agent",
-            )
-    return _setup_failure(facts) or _by_last_run(facts) or _by_unit(facts) or _by_record(facts)
-
-
-def with_concerns(verdict: Verdict, concerns: Sequence[Failure]) -> Verdict:
-    """Return the verdict with what else there is to say on the first line; no code changes.
-
-    What asks for something to be done already keeps its own remedy. How Mast logs in is no matter
-    before the enrollment.
-    """
-    enrolled = verdict.state is State.ENROLLED
-    said = [each for each in concerns if enrolled or each.phase is not Phase.ACCESS]
-    if not said:
-        return verdict
-    return replace(
-        verdict,
-        summary=f"{verdict.summary}; {'but' if enrolled else 'and'} "
-        + "; ".join(each.message for each in said),
-        remedy=verdict.remedy or said[0].remedy,
-    )
-
-
-def _claims_enrollment(facts: Facts) -> bool:
-    published, unit = facts.published, facts.agent_unit
+    if facts.looked and facts.server is not None:
+        return Verdict(
+            state=State.ENROLLED,
+            summary=f"server {facts.server.name!r} ({facts.server.id}), confirmed by the database",
+        )
     return (
-        facts.record is not None
-        or (published is not None and published.state == "enrolled")
-        or (unit is not None and unit.active_state == "active")
+        _setup_failure(facts)
+        or _at_work(facts)
+        or _failed(facts)
+        or _stale(facts)
+        or _by_last_run(facts)
+        or _by_unit(facts)
+        or _by_record(facts)
     )
 
 
@@ -129,64 +81,121 @@ def _setup_failure(facts: Facts) -> Verdict | None:
     )
 
 
-def _by_last_run(facts: Facts) -> Verdict | None:
-    published = facts.published
-    if published is None:
+def _at_work(facts: Facts) -> Verdict | None:
+    """Return what a run does that is at work, is due, or is to be repeated."""
+    unit, published = facts.agent_unit, facts.published
+    if published is not None and facts.at_work is not False:
+        return _running(published, told=facts.at_work is True)
+    if unit is None and facts.last_word is None and published is not None and facts.link:
+        return Verdict(state=State.PENDING, summary=f"another run has begun{_formerly(facts)}")
+    if unit is None or not (unit.active_state in evidence.UNDER_WAY or unit.job):
         return None
-    if published.state == "enrolled":
-        if facts.looked:
-            return None
-        return Verdict(
-            state=State.ENROLLED, summary=f"{published.message} ({published.updated_at})"
-        )
-    error = published.error
-    if published.state == "failed" and error is not None:
-        final = error.code in {int(code) for code in FINAL_CODES} or _given_up(facts.agent_unit)
-        return Verdict(
-            state=State.FAILED if final else State.PENDING,
-            summary=f"{published.phase}: {error.message} (exit {error.code})",
-            remedy=error.remedy,
-        )
-    if published.state in ("running", "waiting") and not published.is_alive():
-        return Verdict(
-            state=State.PENDING,
-            summary=f"interrupted in the phase {published.phase}: {published.message}",
-            remedy=_START,
-        )
+    last = facts.last_word
+    if last is not None and last.state == "failed" and last.error is not None:
+        return _ended(last, State.PENDING)
+    if unit.active_state not in evidence.UNDER_WAY:
+        said = "the agent is about to be started"
+    elif unit.status_text:
+        said = f"{unit.sub_state}: {unit.status_text}"
+    else:
+        said = f"the agent is being started ({unit.sub_state})"
+    return Verdict(state=State.PENDING, summary=f"{said}{_formerly(facts)}")
+
+
+def _running(published: Published, *, told: bool) -> Verdict:
     return Verdict(
         state=State.PENDING,
         summary=f"{published.state} in the phase {published.phase}: {published.message}"
-        if published.state != "stopped"
-        else published.message,
-        remedy=error.remedy if error is not None else "" if published.is_alive() else _START,
+        + ("" if told else " (its process is hidden: whether it still runs cannot be told)"),
+        remedy=published.error.remedy if published.error else "" if told else _AS_ROOT,
     )
 
 
-def _given_up(unit: Unit | None) -> bool:
-    """Tell whether systemd has failed the unit for good (its start limit, say)."""
-    return unit is not None and unit.active_state == "failed"
+def _ended(published: Published, state: State) -> Verdict | None:
+    error = published.error
+    if error is None:
+        return None
+    return Verdict(
+        state=state,
+        summary=f"{published.phase}: {error.message} (exit {error.code})",
+        remedy=error.remedy,
+    )
+
+
+def _failed(facts: Facts) -> Verdict | None:
+    """Return the failure of the last run, if it is final: nobody tries again."""
+    unit, last = facts.agent_unit, facts.last_word
+    given_up = unit is not None and unit.active_state == "failed"
+    if last is not None and last.state == "failed" and last.error is not None:
+        return _ended(last, State.FAILED) if given_up or last.error.code in _FINAL else None
+    # What was in the middle of its work has been ended by something that it could not tell.
+    interrupted = last is None or last.state in evidence.AT_WORK
+    if unit is None or not given_up or not interrupted:
+        return None
+    said = unit.status_text or "the agent has failed"
+    return Verdict(
+        state=State.FAILED,
+        summary=f"{said} (exit {unit.exit_status}, {_meaning(unit.exit_status)})",
+        remedy="See: journalctl -t mast-agent",
+    )
+
+
+def _stale(facts: Facts) -> Verdict | None:
+    unit, last = facts.agent_unit, facts.last_word
+    claimed = (
+        facts.own_record is not None
+        or (last is not None and last.state == "enrolled")
+        or (unit is not None and unit.active_state == "active")
+    )
+    if not facts.looked or not claimed:
+        return None
+    return Verdict(
+        state=State.STALE,
+        summary="enrolled according to this host, but the database no longer has it",
+        remedy="Enroll again: systemctl restart mast-agent",
+    )
+
+
+def _by_last_run(facts: Facts) -> Verdict | None:
+    last = facts.last_word
+    if last is None:
+        return None
+    if last.state == "enrolled":
+        who = f"server {last.server['name']!r} ({last.server['id']})" if last.server else ""
+        then = evidence.ago(evidence.moment(last.updated_at), facts.now)
+        return _as_last_asked(who or "this host", then or f"at {last.updated_at}")
+    if last.state == "failed":
+        return _ended(last, State.PENDING)
+    if last.state == "stopped":
+        return Verdict(state=State.PENDING, summary=last.message, remedy=_START)
+    return Verdict(
+        state=State.PENDING,
+        summary=f"interrupted in the phase {last.phase}: {last.message}",
+        remedy=_START,
+    )
+
+
+def _as_last_asked(who: str, then: str) -> Verdict:
+    return Verdict(
+        state=State.ENROLLED,
+        summary=f"{who}, confirmed by the database when it was last asked, {then}",
+    )
 
 
 def _by_unit(facts: Facts) -> Verdict | None:
-    """Read the unit: its exit status names the cause, and StatusText outlives the process."""
+    """Read the unit: active says that its last run has ended well, in this boot."""
     unit = facts.agent_unit
     if unit is None or unit.load_state != "loaded":
         return None
-    said = unit.status_text or f"exit {unit.exit_status}"
     if unit.active_state == "active":
-        if facts.looked:
-            return None
-        return Verdict(state=State.ENROLLED, summary=f"according to systemd: {said}")
-    if unit.active_state == "failed":
-        return Verdict(
-            state=State.FAILED,
-            summary=f"{said} (exit {unit.exit_status}, {_meaning(unit.exit_status)})",
-            remedy="See: journalctl -t mast-agent",
-        )
-    if unit.active_state in ("activating", "reloading", "deactivating"):
-        return Verdict(state=State.PENDING, summary=f"{unit.sub_state}: {said}")
-    if facts.looked or (facts.record is None and facts.record_readable):
-        return Verdict(state=State.PENDING, summary="never run since the boot", remedy=_START)
+        who = unit.status_text.partition(", confirmed by the database")[0] or "according to systemd"
+        then = evidence.ago(unit.changed_at or None, facts.now)
+        who = who.removeprefix("already ").removeprefix("enrolled: ")
+        return _as_last_asked(who, then or "since the boot")
+    recorded = facts.own_record is not None or not facts.record_readable
+    if facts.looked or not recorded or evidence.is_due(unit, facts.mast_unit):
+        said = "not running" if unit.invocation else "never run since the boot"
+        return Verdict(state=State.PENDING, summary=f"{said}{_formerly(facts)}", remedy=_START)
     return None
 
 
@@ -197,18 +206,30 @@ def _meaning(exit_status: int) -> str:
         return "see systemd.exec(5)"
 
 
+def _formerly(facts: Facts) -> str:
+    """Return what the record adds to a run that is yet to come."""
+    if facts.own_record is None:
+        return ""
+    what = "not confirmed since" if not facts.looked else "the database no longer has it"
+    return f"; was enrolled on {facts.own_record.enrolled_at}, {what}"
+
+
 def _by_record(facts: Facts) -> Verdict:
-    if facts.record is not None:
+    kept = facts.own_record
+    if kept is not None:
         return Verdict(
-            state=State.ENROLLED,
-            summary=f"server {facts.record.server_name!r} ({facts.record.server_id}) "
-            f"according to the record of {facts.record.enrolled_at}; "
-            "the database could not be asked",
+            state=State.UNKNOWN,
+            summary=f"was enrolled on {kept.enrolled_at} as server {kept.server_name!r} "
+            f"({kept.server_id}), not confirmed since the boot",
+            remedy=facts.failure.remedy if facts.failure is not None else _AS_ROOT,
         )
-    if facts.looked or (facts.record_readable and facts.published_readable):
+    readable = facts.record_readable and facts.published_readable
+    if facts.looked or (readable and facts.published is None and not facts.foreign):
         return Verdict(state=State.PENDING, summary="the agent has never run", remedy=_START)
     return Verdict(
         state=State.UNKNOWN,
-        summary="nothing that this user may read tells",
+        summary="nothing that this user may read tells"
+        if not readable
+        else "nothing here tells whether this host is enrolled",
         remedy=_AS_ROOT,
     )

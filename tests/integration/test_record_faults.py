@@ -44,7 +44,10 @@ def test_disk_full(scripted_agent: Callable[[str], Agent], cluster: Cluster, dat
     assert left == ["filler"], left
     assert agent.eval_count() == 1, second
     assert cluster.sql("SELECT count(*) FROM servers", database) == "1"
-    assert agent.status()["verdict"] == "enrolled"
+    status = agent.status()
+    assert status["verdict"] == "enrolled", status
+    assert "the record cannot be written: No space left on device" in status["summary"], status
+    assert [each["cause"] for each in status["concerns"]] == ["record-unwritable"], status
 
 
 def spoil(name: str, record: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -51,6 +52,53 @@ def test_reader_that_went_away(agent: Agent, cluster: Cluster, database: str) ->
     result = agent.finish(process)
     assert result.code == 0, (process.returncode, result.stdout)
     assert agent.record()["server"]["id"] == server_id
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["status", "status --json", "check", "reset", "--help", "status --help", "--version"],
+)
+def test_nobody_reads(agent: Agent, cluster: Cluster, database: str, arguments: str) -> None:
+    """Whoever has read enough is no failure: the end is SIGPIPE, as `yes | true` has it."""
+    add_row(cluster, database)
+    agent.enroll(10)
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mast_agent", *arguments.split()],
+        env=agent.environment,
+        stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGPIPE, said
+    assert said == ""
+    assert arguments != "reset" or not (agent.state / "enrollment.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("status", 0),
+        ("status --json", 0),
+        ("check", 0),
+        ("reset", 0),
+        ("--help", 1),
+        ("status --help", 1),
+    ],
+)
+def test_nowhere_to_write(
+    *, agent: Agent, cluster: Cluster, database: str, arguments: str, code: int
+) -> None:
+    """Output that cannot be written is one line on stderr; the verdict is the code all the same."""
+    add_row(cluster, database)
+    agent.enroll(10)
+    process = agent.start_as(("/bin/sh", "-c", 'exec "$@" >/dev/full', "sh"), *arguments.split())
+    result = agent.finish(process)
+    assert result.code == code, result
+    assert set(result.stderr.splitlines()) == {
+        "mast-agent: the output cannot be written: No space left on device"
+    }, result
 
 
 @pytest.mark.parametrize("stream", [None, "1:2", "not a stream"])

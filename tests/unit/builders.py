@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from mast_agent.output import Output
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+PID = os.getpid()
 SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
@@ -77,6 +79,7 @@ def published(state: str, **special: Any) -> Published:
         "phase": "database",
         "message": "what it said last",
         "since": "2026-01-02T03:04:05+00:00",
+        "updated_at": "2026-01-02T03:04:05+00:00",
         "attempts": 3,
     }
     return Published(**{**plain, **special})

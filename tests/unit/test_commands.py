@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import structlog
-from mast_agent import commands, plan, published, release, service_user, settings
-from mast_agent.failure import Stopped
+from mast_agent import (
+    access,
+    cli,
+    commands,
+    console,
+    enrollment,
+    migrations,
+    plan,
+    preflight,
+    published,
+    record,
+    release,
+    render,
+    service_user,
+    settings,
+    status,
+    units,
+)
+from mast_agent.failure import Phase, Stopped
 from mast_agent.settings import Options
 from unit import builders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
+
+    from mast_agent.report import Reporter
 
 CANARY = "Zq7_Canary"
 
@@ -130,7 +153,7 @@ def test_check_whose_reader_went_away(
     def gone(*_: object) -> NoReturn:
         raise BrokenPipeError
 
-    monkeypatch.setattr(commands, "_print", gone)
+    monkeypatch.setattr(console, "say", gone)
     with pytest.raises(BrokenPipeError):
         commands.check(Options(), environ)
 
@@ -159,6 +182,118 @@ def test_bug(
     assert "go_wrong:" in error
     assert "[bug, exit 1]" in error
     assert CANARY not in error
+
+
+def _go_wrong(*_: object, **__: object) -> NoReturn:
+    raise ZeroDivisionError(f"with {CANARY}\nin it")
+
+
+@pytest.mark.parametrize("where", ["judge", "text", "load"])
+def test_bug_in_status(
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    """A bug in `status` is "unknown", in one line: not 1, which is "failed", nor a traceback."""
+    module = {"judge": status, "text": render, "load": settings}[where]
+    monkeypatch.setattr(module, where, _go_wrong)
+    monkeypatch.setattr(units, "ask", lambda *_, **__: {})
+    environ["MAST_AGENT_ENV_FILE"] = "/nowhere"
+    assert commands.status(Options(), environ, as_json=False, wait=False) == 4
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    (line,) = shown.err.splitlines()
+    assert line.startswith("mast-agent: status: ZeroDivisionError")
+    assert line.endswith("[bug, exit 4]")
+    assert CANARY not in line
+
+
+def test_phase_of_a_bug_in_enroll(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug is published with the phase in which it happened."""
+
+    def run(*_: object, reporter: Reporter, **__: object) -> NoReturn:
+        reporter.enter(Phase.VERIFY, "asking")
+        _go_wrong()
+
+    monkeypatch.setattr(enrollment, "run", run)
+    assert commands.enroll(Options(), environ, force=False) == 1
+    found = published.load(tmp_path / "run")
+    assert found is not None
+    assert (found.state, found.phase) == ("failed", "verify")
+    assert found.error is not None
+    assert found.error.cause == "bug"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "phase"),
+    [
+        (release, "read", "release"),
+        (preflight, "_look", "database"),
+        (migrations, "require_complete", "migrations"),
+    ],
+)
+def test_phase_of_a_bug_in_check(
+    *,
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    phase: str,
+) -> None:
+    """So is one in `check`."""
+
+    async def look(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(applied=frozenset(), migrating=False)
+
+    monkeypatch.setattr(units, "ask", lambda *_, **__: {})
+    monkeypatch.setattr(preflight, "_look", look)
+    monkeypatch.setattr(module, name, _go_wrong)
+    assert commands.check(Options(), environ) == 1
+    assert capsys.readouterr().err.startswith(f"mast-agent: {phase}: ZeroDivisionError")
+
+
+def test_phase_of_a_bug_in_access(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is one in `access`."""
+    monkeypatch.setattr(access, "grant", _go_wrong)
+    assert commands.access(Options(), environ, revoke=False) == 1
+    assert "access: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_bug_below_the_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no command catches is one line too, and says nothing that could be a secret."""
+    monkeypatch.setattr(commands, "reset", _go_wrong)
+    assert cli.execute(["reset"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ZeroDivisionError (in " in line
+    assert CANARY not in line
+
+
+def test_reset_without_a_reader(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is forgotten before anything is said of it."""
+    files = [tmp_path / "state" / record.FILE_NAME, tmp_path / "run" / published.FILE_NAME]
+    for path in files:
+        path.parent.mkdir()
+        path.touch()
+    environ["MAST_AGENT_ACCESS_DIRECTORY"] = str(tmp_path / "access")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        with pytest.raises(BrokenPipeError):
+            commands.reset(Options(), environ)
+        assert [path.exists() for path in files] == [False, False]
+        with contextlib.suppress(BrokenPipeError):
+            closed.close()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

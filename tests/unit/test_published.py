@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from mast_agent import __version__, published
+from hypothesis import given
+from hypothesis import strategies as st
+from mast_agent import __version__, access, published, render
+from mast_agent.access import Access
+from mast_agent.facts import Facts
+from mast_agent.status import Status
 from mast_agent.storage import UnusableError
+from mast_agent.verdict import judge
 from unit import builders
 
 if TYPE_CHECKING:
@@ -75,7 +81,35 @@ def _document(tmp_path: Path) -> dict[str, Any]:
         ("attempts", "many"),
         ("attempts", float("inf")),
         ("attempts", None),
+        ("attempts", True),
+        ("attempts", -1),
+        ("attempts", 1.5),
+        ("attempts", 10**30),
+        ("attempts", float("nan")),
         ("pid", "x"),
+        ("pid", -1),
+        ("pid", 2**22 + 1),
+        ("pid", True),
+        ("started", 2**64),
+        ("started", "x"),
+        ("phase", ["release"]),
+        ("message", 1),
+        ("message", "x" * 5000),
+        ("since", None),
+        ("updated_at", 0),
+        ("next_retry_at", 5),
+        ("problem", []),
+        ("invocation", 7),
+        ("boot", {}),
+        ("login", ["MAST_SELF_HOST"]),
+        ("login", {"MAST_SELF_HOST": 1}),
+        ("login", "text"),
+        ("migrations", {"applied": True, "total": 2}),
+        ("migrations", {"applied": -1, "total": 2}),
+        ("server", {"id": 1, "name": "x"}),
+        ("error", {"cause": "a", "message": "b", "remedy": "c", "code": 256}),
+        ("error", {"cause": "a", "message": "b", "remedy": "c", "code": True}),
+        ("error", {"cause": "a", "message": "b", "remedy": None, "code": 1}),
         ("error", "text"),
         ("error", {}),
         ("error", {"cause": "a", "message": "b", "remedy": "c", "code": []}),
@@ -100,6 +134,120 @@ def test_incomplete(tmp_path: Path, key: str) -> None:
     (tmp_path / published.FILE_NAME).write_text(json.dumps(document))
     with pytest.raises(UnusableError):
         published.load(tmp_path)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    | st.just("\ud800") | st.integers(min_value=10**18),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)  # fmt: skip
+_KEYS = (*asdict(builders.published("waiting")), "version", "other")
+
+
+@given(
+    changes=st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=3),
+    nested=st.dictionaries(
+        st.sampled_from(["error", "server", "migrations", "login"]),
+        st.dictionaries(
+            st.sampled_from(
+                ["cause", "message", "remedy", "code", "id", "name", "applied", "total"]
+            ),
+            _JSON,
+        ),
+        max_size=2,
+    ),
+    state=st.sampled_from(published.STATES),
+)
+def test_whatever_it_says(
+    tmp_path_factory: pytest.TempPathFactory,
+    changes: dict[str, Any],
+    nested: dict[str, Any],
+    state: str,
+) -> None:
+    """Any JSON in it is unusable, or makes a verdict that can be shown, in text and in JSON."""
+    directory = tmp_path_factory.getbasetemp()
+    document = {**_whole(state), **changes, **nested}
+    (directory / published.FILE_NAME).write_text(json.dumps(document), encoding="ascii")
+    try:
+        found = published.load(directory)
+    except UnusableError:
+        return
+    assert found is not None
+    found.is_of_this_boot()
+    shown = showing(found)
+    assert len(render.text(shown).encode()) < 100_000
+    json.loads(json.dumps(render.document(shown)))
+
+
+def _whole(state: str) -> dict[str, Any]:
+    plain = builders.published(state, error=builders.error(), pid=0)
+    return {"version": published.VERSION, **asdict(plain)}
+
+
+def showing(found: Published) -> Status:
+    """Make the status of a host of which nothing but this is known."""
+    login = access.login({**found.login, "MAST_SELF_USER": "mast-managed"})
+    facts = Facts(
+        published=found, published_readable=True, record=None, record_readable=True,
+        agent_unit=None, looked=False, server=None, failure=None, now=0.0, alive=found.is_alive(),
+    )  # fmt: skip
+    return Status(
+        verdict=judge(facts), facts=facts, settings_failure=None, release=None,
+        release_failure=None, migrations=None, access_unit=None, record_state="absent",
+        access=Access(login=login, user_exists=True, key="absent", listening=None, problems=()),
+        access_wanted=True,
+    )  # fmt: skip
+
+
+def test_long_texts_are_cut(tmp_path: Path) -> None:
+    """The agent writes no text that it would not read."""
+    long = "é" * 100_000
+    saved = builders.published("failed", message=long, error=builders.error(remedy=long))
+    published.save(tmp_path, saved)
+    found = published.load(tmp_path)
+    assert found is not None
+    assert found.error is not None
+    assert set(found.message) == set(found.error.remedy) == {"é"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"INVOCATION_ID": "a" * 32}, None),
+        ({"INVOCATION_ID": "a" * 32, "SYSTEMD_EXEC_PID": "1"}, None),
+        ({"INVOCATION_ID": "a" * 32, "SYSTEMD_EXEC_PID": str(os.getpid())}, "a" * 32),
+        ({"INVOCATION_ID": "odd", "SYSTEMD_EXEC_PID": str(os.getpid())}, None),
+    ],
+)
+def test_invocation(environ: dict[str, str], expected: str | None) -> None:
+    """Only what systemd itself has executed is an invocation: a unit's children inherit its id."""
+    assert published.invocation(environ) == expected
+
+
+def test_boot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What another boot has left counts for nothing; what hides its boot is not known to be old."""
+    written = builders.published("enrolled")
+    assert written.is_of_this_boot()
+    assert not replace(written, boot="0" * 32).is_of_this_boot()
+    assert replace(written, boot=None).is_of_this_boot()
+    monkeypatch.setattr(published, "_BOOT_ID", tmp_path / "hidden")
+    assert published.boot_id() is None
+    assert replace(written, boot="0" * 32).is_of_this_boot()
+
+
+def test_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that exists and is not to be seen is neither alive nor dead."""
+    written = builders.published("running")
+
+    def not_permitted(*_: int) -> NoReturn:
+        raise PermissionError
+
+    monkeypatch.setattr(published, "start_ticks", lambda _: None)
+    assert written.is_alive() is None
+    monkeypatch.setattr(os, "kill", not_permitted)
+    assert written.is_alive() is None
 
 
 def test_alive() -> None:

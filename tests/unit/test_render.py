@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from mast_agent import __version__, causes, render
 from mast_agent.access import Access, Login
+from mast_agent.facts import Facts
 from mast_agent.failure import Failure
 from mast_agent.migrations import Progress
 from mast_agent.release import Release
 from mast_agent.status import Status
-from mast_agent.verdict import Facts, State, Verdict
+from mast_agent.verdict import State, Verdict
 from unit import builders
 from unit.builders import published, record, server, unit
 
@@ -32,13 +33,16 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         "looked": False,
         "server": None,
         "failure": None,
+        "now": 0.0,
+        "mast_unit": None,
+        "foreign": False,
+        "concerns": (),
     }
     rest: dict[str, Any] = {
         "settings_failure": None,
         "release": None,
         "release_failure": None,
         "migrations": None,
-        "mast_unit": None,
         "access_unit": None,
         "record_state": "absent",
         "access": _access("absent"),
@@ -243,6 +247,28 @@ def test_document_of_failures() -> None:
     }
     assert document["database"] == {"asked": True, "reachable": False, "error": expected}
     assert document["release"]["error"] == expected
+
+
+def test_concerns() -> None:
+    """Each concern is in the document, and what to do about it in the text, once."""
+    concerns = (
+        Failure(causes.MAST_FAILED, "mast.service has failed", remedy="The remedy"),
+        Failure(causes.SSHD_SILENT, "nothing\x1b listens", remedy="Start sshd"),
+    )
+    status = _status(concerns=concerns)
+    document = render.document(status)["concerns"]
+    assert [each["cause"] for each in document] == ["mast-failed", "sshd-silent"]
+    assert document[1]["message"] == "nothing\\x1b listens"
+    assert _rows(render.text(status))["also"] == "Start sshd"
+    assert render.text(status).count("The remedy") == 1
+
+
+def test_record_of_another_machine() -> None:
+    """What another machine's record says is not shown as this host's."""
+    status = _status(record=record(), record_state="foreign", foreign=True)
+    assert _rows(render.text(status))["record"].startswith("another machine's: ")
+    assert render.document(status)["server"] is None
+    assert render.document(status)["record"]["state"] == "foreign"
 
 
 @pytest.mark.parametrize("special", [{}, _FULL], ids=["sparse", "full"])

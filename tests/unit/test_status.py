@@ -9,8 +9,11 @@ import pytest
 from mast_agent import access, causes, status
 from mast_agent.access import Access, Login
 from mast_agent.deadline import Deadline
+from mast_agent.facts import Facts
 from mast_agent.failure import Failure
+from mast_agent.record import Key
 from mast_agent.verdict import State
+from unit import builders
 from unit.builders import unit
 
 if TYPE_CHECKING:
@@ -28,6 +31,14 @@ def _seen(*problems: Failure) -> Access:
         listening=True,
         problems=problems,
     )
+
+
+def _facts(**special: Any) -> Facts:
+    plain = {
+        "published": None, "published_readable": True, "record": None, "record_readable": True,
+        "agent_unit": None, "looked": False, "server": None, "failure": None, "now": 0.0,
+    }  # fmt: skip
+    return Facts(**{**plain, **special})
 
 
 def _status(
@@ -100,7 +111,7 @@ def test_failed_unit_says_why(
 ) -> None:
     """What keeps Mast out is first of all why the unit failed that should let it in."""
     monkeypatch.setattr(access, "look", lambda *_: _seen(_ABSENT))
-    found = status._access(_NOTHING, None, None, unit("failed", **special))  # noqa: SLF001
+    found = status._access(_NOTHING, _facts(), unit("failed", **special))  # noqa: SLF001
     assert found.failure is not None
     assert found.failure.cause is causes.ACCESS_UNIT_FAILED
     assert words in found.failure.message
@@ -112,14 +123,38 @@ def test_failed_unit_says_why(
     [
         ((), unit("failed", exit_status=226)),
         ((_ABSENT,), unit("inactive")),
-        ((_ABSENT,), unit("failed", exit_status=1)),
         ((_ABSENT,), None),
     ],
-    ids=["Mast can log in", "not failed", "said nothing", "no systemd"],
+    ids=["Mast can log in", "not failed", "no systemd"],
 )
 def test_unit_that_says_nothing_new(
     monkeypatch: pytest.MonkeyPatch, problems: tuple[Failure, ...], found: Any
 ) -> None:
     """Otherwise what was seen stands."""
     monkeypatch.setattr(access, "look", lambda *_: _seen(*problems))
-    assert status._access(_NOTHING, None, None, found).problems == problems  # noqa: SLF001
+    assert status._access(_NOTHING, _facts(), found).problems == problems  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("key_id", "record_", "replaced"),
+    [
+        ("k1", {}, False),
+        ("k2", {}, True),
+        ("k2", {"key": None}, False),
+        ("k2", {"server_id": "another"}, False),
+        ("k2", {"foreign": True}, False),
+    ],
+)
+def test_other_key(
+    monkeypatch: pytest.MonkeyPatch, *, key_id: str, record_: dict[str, Any], replaced: bool
+) -> None:
+    """A row that has been given another key than the recorded one keeps Mast out."""
+    monkeypatch.setattr(access, "look", lambda *_: _seen())
+    special = {"key": Key(id="k1", public=builders.PUBLIC_KEY), **record_}
+    foreign = special.pop("foreign", False)
+    facts = _facts(
+        looked=True, server=builders.server(key_id=key_id), foreign=foreign,
+        record=builders.record(**special),
+    )  # fmt: skip
+    problems = status._access(_NOTHING, facts, unit("inactive")).problems  # noqa: SLF001
+    assert [each.cause for each in problems] == [causes.ACCESS_KEY_REPLACED] * replaced

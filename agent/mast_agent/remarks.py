@@ -1,0 +1,101 @@
+"""What an operator has to be told besides the verdict: what may be wrong although it stands.
+
+Each remark is a failure with a cause of its own and changes no code. What is to be said of the
+row itself is `concerns`' business, and how Mast logs in `access`'; here is the rest, and how all
+of it comes to the first line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mast_agent import causes, units
+from mast_agent.failure import Failure, Phase
+from mast_agent.verdict import State, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mast_agent.access import Access
+    from mast_agent.facts import Facts
+    from mast_agent.host import Host
+
+
+def find(facts: Facts, host: Host) -> list[Failure]:
+    """Return what the facts give reason to say, the most important one first."""
+    found = [_foreign(facts), _renamed(facts, host), _mast(facts), _unrecorded(facts)]
+    return [remark for remark in found if remark is not None]
+
+
+def keeps_out(seen: Access, unit: Failure | None) -> list[Failure]:
+    """Return what keeps Mast from logging in, as the first line says it.
+
+    `unit` is what the unit failed at that should let it in: it may have failed on an open door.
+    """
+    if seen.failure is None:
+        return [] if unit is None else [unit]
+    first = seen.failure
+    return [Failure(first.cause, f"Mast cannot log in: {first.message}", remedy=first.remedy)]
+
+
+def _foreign(facts: Facts) -> Failure | None:
+    if not facts.foreign or facts.record is None:
+        return None
+    return Failure(
+        causes.RECORD_FOREIGN,
+        "the record here is another machine's "
+        f"(of {facts.record.enrolled_at}, server {facts.record.server_name!r})",
+    )
+
+
+def _renamed(facts: Facts, host: Host) -> Failure | None:
+    """Tell of a record that was made under another name: a clone that kept the machine id."""
+    kept = facts.own_record
+    former = kept.hostname if kept is not None else None
+    if former is None or not host.names:
+        return None
+    renamed_too = facts.server is not None and host.is_called(facts.server.name)
+    if host.is_called(former) or renamed_too:
+        return None
+    return Failure(
+        causes.HOST_RENAMED,
+        f"it was enrolled as {former!r}, and this host is called {min(host.names)!r}",
+    )
+
+
+def _mast(facts: Facts) -> Failure | None:
+    unit = facts.mast_unit
+    if unit is None or unit.active_state != "failed":
+        return None
+    setup = units.SETUP_FAILURES.get(unit.exit_status)
+    how = f"{unit.exit_status}/{setup[0]}" if setup else f"{unit.result}, {unit.exit_status}"
+    return Failure(causes.MAST_FAILED, f"{unit.name} has failed ({how})")
+
+
+def _unrecorded(facts: Facts) -> Failure | None:
+    last = facts.last_word
+    if last is None or last.problem is None:
+        return None
+    return Failure(causes.RECORD_UNWRITABLE, last.problem)
+
+
+def relevant(found: Sequence[Failure], state: State) -> tuple[Failure, ...]:
+    """Return what is to be said: how Mast logs in is no matter before the enrollment."""
+    enrolled = state is State.ENROLLED
+    return tuple(each for each in found if enrolled or each.phase is not Phase.ACCESS)
+
+
+def with_concerns(verdict: Verdict, said: Sequence[Failure]) -> Verdict:
+    """Return the verdict with what else there is to say on the first line; no code changes.
+
+    What asks for something to be done already keeps its own remedy.
+    """
+    if not said:
+        return verdict
+    joint = "but" if verdict.state is State.ENROLLED else "and"
+    return replace(
+        verdict,
+        summary=f"{verdict.summary}; {joint} " + "; ".join(each.message for each in said),
+        remedy=verdict.remedy or said[0].remedy,
+    )

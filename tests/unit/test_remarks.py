@@ -1,0 +1,126 @@
+"""What is said besides the verdict, and what gives reason to say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mast_agent import causes, remarks
+from mast_agent.access import Access, Login
+from mast_agent.facts import Facts
+from mast_agent.failure import Cause, Failure
+from mast_agent.host import Host
+from mast_agent.verdict import State, Verdict
+from unit.builders import published, record, server, unit
+
+_HOST = Host(
+    names=frozenset({"web1", "web1.example"}), addresses=frozenset({"192.0.2.7"}), machine="m"
+)
+_ENROLLED = Verdict(state=State.ENROLLED, summary="server 'web1'")
+_PENDING = Verdict(state=State.PENDING, summary="never run", remedy="Start it")
+_SILENT = Failure(causes.SSHD_SILENT, "Mast cannot log in: nothing listens at 127.0.0.1:22")
+_ABSENT = Failure(causes.ACCESS_KEY_ABSENT, "no key")
+_ACCESS = Failure(causes.ACCESS_UNIT_FAILED, "mast-agent-access.service: two keys")
+_MAST = Failure(causes.MAST_FAILED, "mast.service has failed (exit-code, 1)")
+
+
+def _facts(**special: Any) -> Facts:
+    plain = {
+        "published": None, "published_readable": True, "record": None, "record_readable": True,
+        "agent_unit": None, "looked": False, "server": None, "failure": None, "now": 0.0,
+    }  # fmt: skip
+    return Facts(**{**plain, **special})
+
+
+@pytest.mark.parametrize(
+    ("special", "cause", "words"),
+    [
+        pytest.param(
+            {"record": record(), "foreign": True}, causes.RECORD_FOREIGN,
+            "another machine's (of 2026-01-02T03:04:05+00:00, server 'web1')", id="foreign",
+        ),
+        pytest.param(
+            {"record": record(hostname="db1")}, causes.HOST_RENAMED,
+            "enrolled as 'db1', and this host is called 'web1'", id="renamed",
+        ),
+        pytest.param(
+            {"record": record(hostname="db1"), "server": server(name="other"), "looked": True},
+            causes.HOST_RENAMED, "enrolled as 'db1'", id="renamed-and-the-row-as-well",
+        ),
+        pytest.param(
+            {"mast_unit": unit("failed", name="mast.service", result="exit-code", exit_status=1)},
+            causes.MAST_FAILED, "mast.service has failed (exit-code, 1)", id="mast",
+        ),
+        pytest.param(
+            {"mast_unit": unit("failed", name="mast.service", exit_status=226)},
+            causes.MAST_FAILED, "(226/NAMESPACE)", id="mast-without-a-sandbox",
+        ),
+        pytest.param(
+            {"published": published("enrolled", problem="no space is left")},
+            causes.RECORD_UNWRITABLE, "no space is left", id="unrecorded",
+        ),
+    ],
+)  # fmt: skip
+def test_found(special: dict[str, Any], cause: Cause, words: str) -> None:
+    """Each reason is one concern, with a cause of its own and what to do."""
+    (concern,) = remarks.find(_facts(**special), _HOST)
+    assert concern.cause is cause
+    assert words in concern.message
+    assert concern.remedy
+
+
+@pytest.mark.parametrize(
+    "special",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"record": record(server_name="mast")}, id="of-an-older-agent"),
+        pytest.param({"record": record(hostname="WEB1", server_name="mast")}, id="named-by-mast"),
+        pytest.param(
+            {"record": record(hostname="db1"), "server": server(), "looked": True},
+            id="renamed-in-mast-too",
+        ),
+        pytest.param({"mast_unit": unit("active", name="mast.service")}, id="mast-runs"),
+        pytest.param({"published": published("enrolled")}, id="recorded"),
+    ],
+)
+def test_nothing_found(special: dict[str, Any]) -> None:
+    """What is as it should be gives no reason to say anything."""
+    assert remarks.find(_facts(**special), _HOST) == []
+
+
+@pytest.mark.parametrize(
+    ("problems", "unit_failure", "said"),
+    [
+        ((), None, []),
+        ((_ABSENT, _SILENT), None, ["Mast cannot log in: no key"]),
+        ((_ABSENT,), _ACCESS, ["Mast cannot log in: no key"]),
+        ((), _ACCESS, ["mast-agent-access.service: two keys"]),
+    ],
+)
+def test_what_keeps_mast_out(problems: Any, unit_failure: Any, said: list[str]) -> None:
+    """The first reason why Mast cannot log in is said; else that the unit failed all the same."""
+    seen = Access(
+        login=Login(host="127.0.0.1", port=22, user="mast-managed"), user_exists=True,
+        key="absent", listening=False, problems=problems,
+    )  # fmt: skip
+    assert [each.message for each in remarks.keeps_out(seen, unit_failure)] == said
+
+
+def test_concerns_are_said_and_change_no_code() -> None:
+    """All that goes with an enrollment stands in the first line, whose code stays 0."""
+    said = remarks.relevant([_MAST, _SILENT], State.ENROLLED)
+    changed = remarks.with_concerns(_ENROLLED, said)
+    assert changed.state is State.ENROLLED
+    assert changed.summary == f"server 'web1'; but {_MAST.message}; {_SILENT.message}"
+    assert changed.remedy == causes.MAST_FAILED.remedy
+    assert remarks.with_concerns(_ENROLLED, ()) == _ENROLLED
+
+
+def test_concerns_leave_the_verdict_s_remedy() -> None:
+    """A host that is not enrolled keeps its own remedy, and is not told of logging in."""
+    said = remarks.relevant([_MAST, _SILENT], State.PENDING)
+    changed = remarks.with_concerns(_PENDING, said)
+    assert changed.state is State.PENDING
+    assert changed.summary == f"never run; and {_MAST.message}"
+    assert changed.remedy == "Start it"
+    assert remarks.with_concerns(_PENDING, remarks.relevant([_SILENT], State.PENDING)) == _PENDING
