@@ -25,7 +25,7 @@ _UNIT_KEYS = frozenset(
 def document(status: Status) -> dict[str, Any]:
     """Return the JSON document of `mast-agent status --json`."""
     facts, verdict = status.facts, status.verdict
-    last = facts.published
+    last = facts.last_word
     return {
         "version": JSON_VERSION,
         "agent_version": __version__,
@@ -84,8 +84,9 @@ def _server(status: Status) -> dict[str, str] | None:
         return {"id": facts.server.id, "name": facts.server.name}
     if facts.looked:
         return None
-    if facts.published is not None and facts.published.server is not None:
-        return facts.published.server
+    last = facts.last_word
+    if last is not None and last.server is not None:
+        return last.server
     if facts.own_record is not None:
         return {"id": facts.own_record.server_id, "name": facts.own_record.server_name}
     return None
@@ -112,7 +113,7 @@ def _unit(unit: Unit | None) -> dict[str, Any] | None:
 def text(status: Status) -> str:
     """Return the text of `mast-agent status`: the verdict first, then what it rests on."""
     facts, verdict = status.facts, status.verdict
-    last = facts.published
+    last = facts.last_word
     rows: list[tuple[str, str]] = []
 
     def row(label: str, value: object) -> None:

@@ -1,4 +1,7 @@
-"""The boot is never held up: PostgreSQL is masked, the agent waits, and nobody waits for it."""
+"""The boot is never held up, and nobody is told "enrolled" before the run of this boot.
+
+PostgreSQL is masked, the agent waits, and nobody waits for it.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,14 @@ def with_agent(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dic
     with debian_13.machine(tmp_path_factory.mktemp("with")) as machine:
         machine.link(_MASKED, "/dev/null")
         return machine.boot("boot.py", "with_agent", seconds=180)
+
+
+@pytest.fixture(scope="module")
+def again(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a boot of a machine that was enrolled, and whose row is gone."""
+    with debian_13.machine(tmp_path_factory.mktemp("again")) as machine:
+        machine.boot("boot.py", "lose_the_row")
+        return machine.boot("boot.py", "before_the_run", seconds=300)
 
 
 def test_multi_user_is_reached_as_fast(without: dict[str, Any], with_agent: dict[str, Any]) -> None:
@@ -70,3 +81,52 @@ def test_waiting_is_logged_once_with_its_cause(with_agent: dict[str, Any]) -> No
     assert waits[0]["MAST_PHASE"] == "database"
     assert waits[0]["MAST_ATTEMPT"] == "1"
     assert waits[0]["PRIORITY"] == "5"
+
+
+@pytest.mark.parametrize("when", ["early", "with_mast"])
+def test_nothing_is_enrolled_before_the_run_of_this_boot(again: dict[str, Any], when: str) -> None:
+    """Before the agent has run, the record of an earlier boot makes nobody's script go on."""
+    for said in again[when]:
+        assert said["code"] == 3, said
+        assert said["text"].startswith("pending: the agent is about to be started"), said
+    assert "; was enrolled on 20" in again[when][0]["text"], again[when][0]
+    missing = "the database no longer has it" if when == "with_mast" else "not confirmed since"
+    assert missing in again[when][0]["text"], again[when][0]
+
+
+def test_the_run_of_this_boot_enrolls_again(again: dict[str, Any]) -> None:
+    """Once it has run, everybody is told so, with the new row."""
+    (server,) = again["servers"]
+    for said in again["afterwards"]:
+        assert said["code"] == 0, said
+        assert server in said["text"], said
+
+
+def test_the_word_of_the_present_run_has_an_age(again: dict[str, Any]) -> None:
+    """With PostgreSQL down, what the run of this boot said still counts, as what it was."""
+    for said in again["asleep"]:
+        assert said["code"] == 0, said
+        first = said["text"].splitlines()[0]
+        assert "confirmed by the database when it was last asked, " in first, said
+        assert first.split(";")[0].endswith(" ago"), said
+
+
+def test_a_restart_is_no_confirmation(again: dict[str, Any]) -> None:
+    """From the restart on, what the run before it has published counts for nothing."""
+    for said in again["restarted"] + again["waiting"]:
+        assert said["code"] == 3, said
+        assert said["text"].startswith("pending: "), said
+
+
+def test_a_hidden_process_is_known_to_systemd(again: dict[str, Any]) -> None:
+    """Who sees no processes of others is told what the agent does, not that it was interrupted."""
+    hidden = again["waiting"][2]
+    assert hidden["text"].startswith("pending: waiting in the phase database"), hidden
+    assert "cannot be told" not in hidden["text"], hidden
+
+
+def test_without_the_bus(again: dict[str, Any]) -> None:
+    """The link that systemd keeps for journald tells whose word the published status is."""
+    for said in again["in_the_end"]:
+        assert said["code"] == 0, said
+    assert "unit: unknown" in again["in_the_end"][2]["text"]

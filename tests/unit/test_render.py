@@ -36,6 +36,7 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         "now": 0.0,
         "mast_unit": None,
         "foreign": False,
+        "alive": False,
         "concerns": (),
     }
     rest: dict[str, Any] = {
@@ -86,6 +87,7 @@ _FULL: dict[str, Any] = {
     ),
     "record": record(),
     "record_state": "present",
+    "alive": True,
     "agent_unit": unit("activating", sub_state="start", restarts=2),
     "mast_unit": unit("active", name="mast.service"),
     "looked": True,
@@ -261,6 +263,17 @@ def test_concerns() -> None:
     assert document[1]["message"] == "nothing\\x1b listens"
     assert _rows(render.text(status))["also"] == "Start sshd"
     assert render.text(status).count("The remedy") == 1
+
+
+def test_what_counts_for_nothing_is_not_shown() -> None:
+    """What the run before the present one has published is nowhere."""
+    status = _status(
+        published=published("failed", error=builders.error(), invocation="a" * 32, pid=0),
+        agent_unit=unit("activating", invocation="b" * 32, job=True),
+    )
+    assert not {"phase", "attempts", "last error"} & set(_rows(render.text(status)))
+    document = render.document(status)
+    assert (document["phase"], document["attempts"], document["error"]) == (None, None, None)
 
 
 def test_record_of_another_machine() -> None:

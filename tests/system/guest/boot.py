@@ -1,7 +1,14 @@
-"""Scenarios: booting while PostgreSQL is masked, with the agent and without it."""
+"""Scenarios: booting while PostgreSQL is masked, with the agent and without it.
+
+And what is said between a boot, or a restart, and the run that it brings: run as a program with
+the name of a file, this one asks `status` and leaves the answers there.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import inside
@@ -34,6 +41,90 @@ def with_agent() -> dict[str, Any]:
     return facts
 
 
+#: Asks before anything of Mast has been started, and again when mast.service is at it.
+_EARLY = """\
+[Unit]
+Before=postgresql.service postgresql@17-main.service mast.service
+After=dbus.socket
+[Service]
+Type=oneshot
+ExecStart={}
+"""
+_WITH_MAST = """\
+[Service]
+ExecStartPre=+{}
+"""
+_UNITS = Path("/etc/systemd/system")
+
+
+def _asking(name: str) -> str:
+    return f"/usr/bin/python3 {Path(__file__).resolve()} --ask {inside.RESULTS}/{name}"
+
+
+def ask(path: str) -> None:
+    """Ask as root and as nobody, twice each, waiting; leave the answers at `path`."""
+    said = [_waiting(user) for user in (None, "nobody", None, "nobody")]
+    Path(path).write_text(json.dumps(said), encoding="utf-8")
+
+
+def _waiting(user: str | None) -> dict[str, Any]:
+    # Below mast.service these are that unit's directories.
+    plain = ("env", "-u", "STATE_DIRECTORY", "-u", "RUNTIME_DIRECTORY")
+    ran = inside.run(*plain, "mast-agent", "status", "--wait", "--timeout", "1", user=user)
+    return {"code": ran.code, "text": ran.out, "error": ran.err}
+
+
+def lose_the_row() -> dict[str, Any]:
+    """Delete the row of an enrolled host, and have the next boot watched from its beginning."""
+    inside.await_state("exited")
+    inside.psql("DELETE FROM servers")
+    (_UNITS / "early.service").write_text(_EARLY.format(_asking("early")), encoding="utf-8")
+    wanted = _UNITS / "multi-user.target.wants/early.service"
+    wanted.symlink_to("../early.service")
+    drop_in = _UNITS / "mast.service.d/ask.conf"
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text(_WITH_MAST.format(_asking("with-mast")), encoding="utf-8")
+    return {}
+
+
+def before_the_run() -> dict[str, Any]:
+    """Gather what was said before the agent had run; then restart it without PostgreSQL."""
+    facts: dict[str, Any] = {
+        "agent": inside.await_state("exited"),
+        "early": json.loads((inside.RESULTS / "early").read_text(encoding="utf-8")),
+        "with_mast": json.loads((inside.RESULTS / "with-mast").read_text(encoding="utf-8")),
+        "servers": inside.servers(),
+        "afterwards": [_waiting(None), _waiting("nobody")],
+    }
+    inside.must("systemctl", "stop", "postgresql")
+    facts["asleep"] = [_waiting(None), _waiting("nobody")]
+    inside.must("systemctl", "restart", "--no-block", "mast-agent")
+    facts["restarted"] = [inside.status(), inside.status(user="nobody")]
+    inside.await_text("waiting: database")
+    facts["waiting"] = [inside.status(), inside.status(user="nobody"), _hidden(), _without_bus()]
+    inside.must("systemctl", "start", "postgresql")
+    inside.await_state("exited")
+    facts["in_the_end"] = [inside.status(), inside.status(user="nobody"), _without_bus()]
+    return facts
+
+
+def _hidden() -> dict[str, Any]:
+    """Ask as nobody, who sees no processes of others."""
+    ran = inside.run(
+        "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--uid=nobody",
+        "--property=ProtectProc=invisible", "mast-agent", "status",
+    )  # fmt: skip
+    return {"code": ran.code, "text": ran.out, "error": ran.err}
+
+
+def _without_bus() -> dict[str, Any]:
+    ran = inside.run(
+        "env", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent", "mast-agent", "status",
+        user="nobody",
+    )  # fmt: skip
+    return {"code": ran.code, "text": ran.out, "error": ran.err}
+
+
 def _boot() -> dict[str, float]:
     """Return when multi-user.target was reached, in seconds since systemd started.
 
@@ -59,4 +150,7 @@ def _first(message_id: str, unit: str) -> float:
 
 
 if __name__ == "__main__":
-    inside.main(without_agent, with_agent)
+    if sys.argv[1] == "--ask":
+        ask(sys.argv[2])
+    else:
+        inside.main(without_agent, with_agent, lose_the_row, before_the_run)
