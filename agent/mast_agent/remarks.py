@@ -68,9 +68,7 @@ def _mast(facts: Facts) -> Failure | None:
     unit = facts.mast_unit
     if unit is None or unit.active_state != "failed":
         return None
-    setup = units.SETUP_FAILURES.get(unit.exit_status)
-    how = f"{unit.exit_status}/{setup[0]}" if setup else f"{unit.result}, {unit.exit_status}"
-    return Failure(causes.MAST_FAILED, f"{unit.name} has failed ({how})")
+    return Failure(causes.MAST_FAILED, f"{unit.name} has failed ({units.how_failed(unit)})")
 
 
 def _unrecorded(facts: Facts) -> Failure | None:

@@ -154,7 +154,7 @@ def _unit_failure(unit: Unit | None) -> Failure | None:
         return None
     setup = units.SETUP_FAILURES.get(unit.exit_status)
     said = f"{unit.exit_status}/{setup[0]}: {setup[1]}" if setup else unit.status_text
-    said = said or f"it has failed ({unit.result}, {unit.exit_status})"
+    said = said or f"it has failed ({units.how_failed(unit)})"
     return Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
 
 
@@ -204,6 +204,7 @@ def wait(config: Settings, settings_failure: Failure | None, deadline: Deadline)
     Raises KeyboardInterrupt when the operator has enough of it.
     """
     patience: Deadline | None = None
+    before: Status | None = None
     while True:
         status = collect(config, settings_failure, Deadline(deadline.within(LOOK_SECONDS) + 0.1))
         state = status.verdict.state
@@ -213,7 +214,10 @@ def wait(config: Settings, settings_failure: Failure | None, deadline: Deadline)
         else:
             final = state is not State.PENDING
         if final or deadline.remaining() <= 0:
-            return status
+            # The last look may have been too short for the database to answer.
+            short = not final and not status.facts.looked
+            return before if short and before is not None and before.facts.looked else status
+        before = status
         time.sleep(deadline.within(1.0))
 
 

@@ -72,6 +72,13 @@ class Unit:
     env_file: str = ""
 
 
+def how_failed(unit: Unit) -> str:
+    """Return how a unit has failed, in systemd's words; a step before its program has no status."""
+    if unit.exit_status in SETUP_FAILURES:
+        return f"{unit.exit_status}/{SETUP_FAILURES[unit.exit_status][0]}"
+    return f"{unit.result}, {unit.exit_status}" if unit.exit_status else unit.result
+
+
 def present_invocation(name: str) -> str | None:
     """Return the invocation that a unit has now, where the bus does not tell.
 

@@ -8,7 +8,7 @@ then what was said earlier, each word with its age. What still counts is `eviden
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mast_agent import evidence
@@ -43,7 +43,8 @@ class Verdict:
     remedy: str = ""
 
 
-_START = "Start it: systemctl start mast-agent"
+_AGAIN = "systemctl restart --no-block mast-agent"
+_START = "Start it: systemctl start --no-block mast-agent"
 _AS_ROOT = "Ask as root: sudo mast-agent status"
 _FINAL = frozenset(int(code) for code in FINAL_CODES)
 
@@ -127,7 +128,12 @@ def _failed(facts: Facts) -> Verdict | None:
     unit, last = facts.agent_unit, facts.last_word
     given_up = unit is not None and unit.active_state == "failed"
     if last is not None and last.state == "failed" and last.error is not None:
-        return _ended(last, State.FAILED) if given_up or last.error.code in _FINAL else None
+        ended = _ended(last, State.FAILED)
+        if ended is None or not (given_up or last.error.code in _FINAL):
+            return None
+        # Nobody tries again by itself, and what puts it right does not start the agent.
+        itself = unit is None or unit.load_state != "loaded" or "mast-agent" in ended.remedy
+        return ended if itself else replace(ended, remedy=f"{ended.remedy}; then: {_AGAIN}")
     # What was in the middle of its work has been ended by something that it could not tell.
     interrupted = last is None or last.state in evidence.AT_WORK
     if unit is None or not given_up or not interrupted:
@@ -152,7 +158,7 @@ def _stale(facts: Facts) -> Verdict | None:
     return Verdict(
         state=State.STALE,
         summary="enrolled according to this host, but the database no longer has it",
-        remedy="Enroll again: systemctl restart mast-agent",
+        remedy=f"Enroll again: {_AGAIN}",
     )
 
 

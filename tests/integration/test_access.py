@@ -179,6 +179,9 @@ def test_new_key_in_old_key_out(agent: Agent, cluster: Cluster, database: str) -
         [agent.environment["MAST_BIN"], "eval", _ROTATE],
         env=agent.environment, check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
+    known = agent.status(**YES)
+    assert (known["code"], known["access"]["error"]["cause"]) == (0, "access-key-replaced"), known
+    assert "Mast cannot log in: Mast has another key" in known["summary"], known
     assert agent.enroll(30, **YES).code == 0
     assert agent.run("access").code == 0
     assert installed(agent) == f"{PREFIX}{rotated}\n" != second

@@ -153,7 +153,7 @@ def test_never_run(agent: Agent) -> None:
     """Before the first run `status` is 3 and says how to start it, also after waiting in vain."""
     status = agent.status()
     assert (status["verdict"], status["code"]) == ("pending", 3), status
-    assert "systemctl start mast-agent" in status["remedy"], status
+    assert "systemctl start --no-block mast-agent" in status["remedy"], status
     waited = agent.run("status", "--wait", "--timeout", "1")
     assert waited.code == 3, waited
 

@@ -130,3 +130,14 @@ def test_without_the_bus(again: dict[str, Any]) -> None:
     for said in again["in_the_end"]:
         assert said["code"] == 0, said
     assert "unit: unknown" in again["in_the_end"][2]["text"]
+
+
+def test_what_follows_is_said_on_the_first_line(again: dict[str, Any]) -> None:
+    """A failed Mast, a failed access unit, and the name of a copy: enrolled, and what to see to."""
+    root, nobody = (said["text"].splitlines()[0] for said in again["spoilt"])
+    assert [said["code"] for said in again["spoilt"]] == [0, 0]
+    for line in (root, nobody):
+        assert "; but " in line, line
+        assert "mast.service has failed (exit-code)" in line, line
+        assert "mast-agent-access.service: " in line, line
+    assert "it was enrolled as 'guest', and this host is called 'copy'" in root, root

@@ -42,10 +42,15 @@ def _facts(**special: Any) -> Facts:
 
 
 def _status(
-    *problems: Failure, state: State = State.ENROLLED, wanted: bool = True, active: str = "inactive"
+    *problems: Failure,
+    state: State = State.ENROLLED,
+    wanted: bool = True,
+    active: str = "inactive",
+    looked: bool = True,
 ) -> Any:
     """Make what `wait` looks at of a status."""
     return SimpleNamespace(
+        facts=SimpleNamespace(looked=looked),
         verdict=SimpleNamespace(state=state),
         access=_seen(*problems),
         access_wanted=wanted,
@@ -82,6 +87,14 @@ def test_does_not_wait_for_the_key_for_ever(wait: Callable[..., tuple[Any, float
     missing = _status(_ABSENT)
     assert wait(missing) == (missing, status.ACCESS_SECONDS)
     assert wait(missing, timeout=3) == (missing, 3)
+
+
+def test_last_look_tells_no_less(wait: Callable[..., tuple[Any, float]]) -> None:
+    """What the last look had no time for is taken from the one before it."""
+    pending, short = _status(state=State.PENDING), _status(state=State.PENDING, looked=False)
+    assert wait(pending, short, timeout=1) == (pending, 1)
+    assert wait(short, pending, timeout=1) == (pending, 1)
+    assert wait(short, short, timeout=1) == (short, 1)
 
 
 @pytest.mark.parametrize(

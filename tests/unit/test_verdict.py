@@ -437,17 +437,21 @@ def test_codes() -> None:
     ("known", "remedy"),
     [
         ({"published": _failed(78)}, "Start PostgreSQL"),
+        (
+            {"published": _failed(78, invocation=A), "agent_unit": unit("failed", invocation=A)},
+            "Start PostgreSQL; then: systemctl restart --no-block mast-agent",
+        ),
         ({"published": published("waiting", error=error())}, "Start PostgreSQL"),
-        ({"published": published("running", **_DEAD)}, "systemctl start mast-agent"),
-        ({"published": published("stopped", **_DEAD)}, "systemctl start mast-agent"),
-        ({"looked": True, "record": record()}, "systemctl restart mast-agent"),
+        ({"published": published("running", **_DEAD)}, "systemctl start --no-block mast-agent"),
+        ({"published": published("stopped", **_DEAD)}, "systemctl start --no-block mast-agent"),
+        ({"looked": True, "record": record()}, "systemctl restart --no-block mast-agent"),
         ({"agent_unit": unit("failed", exit_status=226)}, "lxc.md"),
         ({"agent_unit": unit("failed", exit_status=243)}, "LoadCredential="),
         ({"agent_unit": unit("failed", exit_status=69)}, "journalctl"),
         ({"record_readable": False}, "as root"),
         ({"record": record()}, "Start PostgreSQL"),
         ({"record": record(), "failure": None}, "as root"),
-        ({}, "systemctl start mast-agent"),
+        ({}, "systemctl start --no-block mast-agent"),
     ],
 )
 def test_remedies(known: dict[str, Any], remedy: str) -> None:

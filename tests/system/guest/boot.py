@@ -70,7 +70,7 @@ def ask(path: str) -> None:
 def _waiting(user: str | None) -> dict[str, Any]:
     # Below mast.service these are that unit's directories.
     plain = ("env", "-u", "STATE_DIRECTORY", "-u", "RUNTIME_DIRECTORY")
-    ran = inside.run(*plain, "mast-agent", "status", "--wait", "--timeout", "1", user=user)
+    ran = inside.run(*plain, "mast-agent", "status", "--wait", "--timeout", "3", user=user)
     return {"code": ran.code, "text": ran.out, "error": ran.err}
 
 
@@ -105,7 +105,24 @@ def before_the_run() -> dict[str, Any]:
     inside.must("systemctl", "start", "postgresql")
     inside.await_state("exited")
     facts["in_the_end"] = [inside.status(), inside.status(user="nobody"), _without_bus()]
+    facts["spoilt"] = _spoil()
     return facts
+
+
+def _spoil() -> list[dict[str, Any]]:
+    """Let an enrolled host be called otherwise, its Mast fail, and its access unit as well."""
+    broken = "[Service]\nRestart=no\nExecStartPre=/bin/false\n"
+    for unit in ("mast.service", "mast-agent-access.service"):
+        drop_in = _UNITS / f"{unit}.d" / "broken.conf"
+        drop_in.parent.mkdir(exist_ok=True)
+        drop_in.write_text(broken, encoding="utf-8")
+    (_UNITS / "mast.service.d/ask.conf").unlink()
+    inside.must("systemctl", "daemon-reload")
+    inside.must("hostname", "copy")
+    inside.run("systemctl", "restart", "mast-agent-access")
+    inside.run("systemctl", "restart", "mast")
+    inside.await_state("exited")
+    return [inside.status(), inside.status(user="nobody")]
 
 
 def _hidden() -> dict[str, Any]:
