@@ -3,8 +3,10 @@
 # make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
 # make bench  what the commands cost, as whole processes
+# make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
+#             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
-# The first two set up what they need: Debian packages by apt (root, or sudo), Python packages by
+# demo and test set up what they need: Debian packages by apt (root, or sudo), Python packages by
 # pip into .venv, the reference release of Mast into build/.
 
 SHELL = /bin/bash
@@ -12,7 +14,7 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint bench clean packages-demo packages-test
+.PHONY: help demo test lint bench nix-proof clean packages-demo packages-test
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -31,6 +33,16 @@ lint: $(VENV)/dev
 
 bench: packages-demo $(VENV)/runtime
 	$(PYTHON) tests/bench/whole_process.py
+
+# It needs Nix, git and any Python 3.11, and none of the above.
+# Make gives what is set for it to the shell, where it needs no quoting.
+PROOF = $(if $(MAST),--mast "$$MAST") $(if $(FLAKE_UTILS),--flake-utils "$$FLAKE_UTILS") \
+	$(if $(BUILD),--build) $(if $(ONLY),--only "$$ONLY") \
+	$(if $(MARKDOWN),--markdown "$$MARKDOWN" --note "$$NOTE")
+
+nix-proof:
+	@test "$$NIXPKGS" || { echo 'make nix-proof NIXPKGS=PATH, or NIXPKGS=github:NixOS/nixpkgs/nixos-unstable' >&2; exit 2; }
+	@PYTHONPATH=nix/proof PYTHONDONTWRITEBYTECODE=1 python3 -m nix_proof --nixpkgs "$$NIXPKGS" $(PROOF)
 
 packages-demo:
 	@scripts/apt-packages demo

@@ -160,7 +160,12 @@ in
   };
 
   # Since NixOS 25.11.
-  config.systemd.targets = lib.mkIf config.services.postgresql.enable { postgresql = { }; };
+  config.systemd.targets = lib.mkIf config.services.postgresql.enable {
+    postgresql.requires = [
+      "postgresql.service"
+      "postgresql-setup.service"
+    ];
+  };
 
   config.rendered = {
     units = lib.mapAttrs unitText config.systemd.services;

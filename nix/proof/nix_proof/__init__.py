@@ -1,0 +1,1 @@
+"""`make nix-proof`: __main__.py says what it is."""
