@@ -240,6 +240,24 @@ def test_reason() -> None:
     assert reason("error: no") == "no"
 
 
+def test_reason_of_a_build() -> None:
+    """Of a build that failed it is what failed first, not what could not go on without it."""
+    after = "error: 1 dependencies of derivation '/nix/store/x.drv' failed to build\n"
+    mismatch = "error: hash mismatch in '/nix/store/y.drv':\n  specified: a\n  got: b\n"
+    assert reason(f"trying\n{mismatch}{after}{after}") == (
+        "hash mismatch in '/nix/store/y.drv': specified: a got: b"
+    )
+    later = "error: Cannot build '/nix/store/x.drv'.\n       Reason: 1 dependency failed.\n"
+    assert reason(f"{mismatch}{later}") == reason(mismatch)
+    failed = "error: builder for '/nix/store/y.drv' failed with exit code 1\n"
+    log = "noise\n" * 99 + "foo.ex:1: error: it is undefined\n** (Mix) no such task\n"
+    said = reason(f"{log}{failed}{after}")
+    assert said.startswith("noise | noise")
+    assert said.endswith(
+        "| ** (Mix) no such task | builder for '/nix/store/y.drv' failed with exit code 1"
+    )
+
+
 def test_summary(copy: Path) -> None:
     """The table goes between the markers of a document, and leaves the rest as it is."""
     page = copy / "page.md"

@@ -18,15 +18,32 @@ class NixError(Exception):
     """Nix refused; the text is the line that says why."""
 
 
+LOG_LINES = 12
+"""How much of a builder's log goes with the news that it failed."""
+
+# In the words of Nix 2.8 to 2.29, and of those since.
+_CONSEQUENCE = re.compile(
+    r"\s*\d+ dependencies of derivation '.+' failed"
+    r"|\s*Cannot build '.+'\.\s+Reason: \d+ dependenc"
+)
+
+
 def reason(printed: str) -> str:
-    """Return what Nix gives as the cause: all of its last `error:`, in one line, and where."""
+    """Return what Nix gives as the cause: its last `error:` that is one, in a line, and where.
+
+    Of a builder that failed the end of its log comes first, which is the cause in its own words.
+    """
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed).strip()
-    cause = text.rsplit("error:", 1)[-1]
+    errors = text.split("error:")[1:]
+    causes = [each for each in errors if not _CONSEQUENCE.match(each)] or [text]
     # Below the cause stand the lines of the file, with their numbers.
-    said, _, rest = cause.partition("\n       at ")
-    place = re.match(r"\S+", rest)
+    said, _, rest = causes[-1].partition("\n       at ")
+    place = re.match(r"\S+?(?=:?\s|:?$)", rest)
     line = " ".join(said.split())
-    return f"{line} ({place.group()})".replace(":)", ")") if place else line
+    if line.startswith("builder for "):
+        log = text[: text.rindex(causes[-1])].removesuffix("error:").strip()
+        line = " | ".join([*log.splitlines()[-LOG_LINES:], line])
+    return f"{line} ({place.group()})" if place else line
 
 
 class Evaluation:
