@@ -8,12 +8,17 @@ names them all the same.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from mast_agent.failure import Failure
 from mast_agent.settings import Options, parse_boolean, parse_timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
 
 
 def _option(flag: str, variable: str, metavar: str, text: str) -> Any:
@@ -38,7 +43,12 @@ ENV_FILE = _option(
     "Mast's variables and the settings here, as in a systemd EnvironmentFile; '' for none; "
     "else /etc/mast.env, if there is one.",
 )
-TIMEOUT = _option("--timeout", "MAST_AGENT_TIMEOUT", "SECONDS", "Give up after this; else 300.")
+TIMEOUT = _option(
+    "--timeout",
+    "MAST_AGENT_TIMEOUT",
+    "TIME",
+    "Give up after this: 300, 300s, 5min, 1min 30s; else 5min.",
+)
 STATE_DIRECTORY = _option(
     "--state-directory", "STATE_DIRECTORY", "DIR", "Has the record; else /var/lib/mast-agent."
 )
@@ -80,20 +90,8 @@ def collect(
     user: str | None = None,
 ) -> Options:
     """Return what the command line gave. Raises BadParameter for a value that is none."""
-    seconds = None
-    if timeout is not None:
-        try:
-            seconds = parse_timeout(timeout)
-        except Failure:
-            raise typer.BadParameter(
-                "not a number of seconds above zero", param_hint="'--timeout'"
-            ) from None
-    wanted = None
-    if access is not None:
-        try:
-            wanted = parse_boolean("--access", access)
-        except Failure:
-            raise typer.BadParameter("neither yes nor no", param_hint="'--access'") from None
+    seconds = None if timeout is None else _usage("--timeout", parse_timeout, timeout)
+    wanted = None if access is None else _usage("--access", parse_boolean, access)
     return Options(
         mast_bin=mast_bin or None,
         env_file=Path(env_file) if env_file else "" if env_file == "" else None,
@@ -104,3 +102,13 @@ def collect(
         access=wanted,
         user=user or None,
     )
+
+
+def _usage(flag: str, parse: Callable[[str, str], _T], text: str) -> _T:
+    """Return what `parse` makes of an option's value. What it refuses is wrong usage."""
+    try:
+        return parse(flag, text)
+    except Failure as failure:
+        raise typer.BadParameter(
+            failure.message.removeprefix(f"{flag}: "), param_hint=f"'{flag}'"
+        ) from None

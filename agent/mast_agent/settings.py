@@ -8,14 +8,14 @@ that the agent and mast.service see the same Mast. Which they are is `mast_envir
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, envfile, mast_environment
+from mast_agent import causes, envfile, mast_environment, timespan
 from mast_agent.failure import Failure
+from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,8 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True),
     **dict.fromkeys(("0", "no", "n", "false", "f", "off"), False),
 }
+
+_MOST_QUOTED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,7 @@ def load(options: Options, environ: Mapping[str, str]) -> Settings:
     own = _Own(options, environ)
     timeout = options.timeout
     if timeout is None and (text := own.get("MAST_AGENT_TIMEOUT")):
-        timeout = parse_timeout(text, own.label("MAST_AGENT_TIMEOUT"))
+        timeout = parse_timeout(own.label("MAST_AGENT_TIMEOUT"), text)
     access = options.access
     if access is None and (text := own.get("MAST_AGENT_ACCESS")):
         access = parse_boolean(own.label("MAST_AGENT_ACCESS"), text)
@@ -177,28 +179,31 @@ def _first(directories: str | None) -> Path | None:
     return Path(first) if first else None
 
 
-def parse_timeout(text: str, name: str = "MAST_AGENT_TIMEOUT") -> float:
-    """Seconds from `text`. Raises Failure (78) unless it is a finite number above zero."""
+def parse_timeout(name: str, text: str) -> float:
+    """Seconds from a time span. Raises Failure (78) that quotes `text` and names `name`."""
     try:
-        seconds = float(text)
+        return timespan.parse(text)
     except ValueError:
-        seconds = math.nan
-    if not (0 < seconds < math.inf):
         raise Failure(
             causes.SETTING_MALFORMED,
-            f"{name} is not a number of seconds above zero",
-            remedy=f"Correct {name}, for example 300",
-        )
-    return seconds
+            f"{name}: {_quote(text)} is no time span above zero and of ten years at most",
+            remedy=f"Correct {name}, for example 300, 300s, 5min, or 1min 30s",
+        ) from None
 
 
 def parse_boolean(name: str, text: str) -> bool:
-    """Yes or no from `text`. Raises Failure (78) naming `name`."""
+    """Yes or no from `text`. Raises Failure (78) that quotes `text` and names `name`."""
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
         raise Failure(
             causes.SETTING_MALFORMED,
-            f"{name} is neither yes nor no",
+            f"{name}: {_quote(text)} is neither yes nor no",
             remedy=f"Correct {name}: yes or no",
         ) from None
+
+
+def _quote(text: str) -> str:
+    """Return a refused value as it may be shown: on one line, and no more than tells which."""
+    shown = escape(text)
+    return f"'{shown}'" if len(shown) <= _MOST_QUOTED else f"'{shown[:_MOST_QUOTED]}…'"

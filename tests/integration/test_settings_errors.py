@@ -27,8 +27,8 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
     "release is another program": (
         {"MAST_BIN": "/bin/true"}, 78, "not-a-release", "release", "MAST_BIN",
     ),
-    "timeout no number": (
-        {"MAST_AGENT_TIMEOUT": SECRET}, 78, "setting-malformed", "release", "for example 300",
+    "timeout no time span": (
+        {"MAST_AGENT_TIMEOUT": "soon"}, 78, "setting-malformed", "release", "for example 300",
     ),
     "timeout zero": ({"MAST_AGENT_TIMEOUT": "0"}, 78, "setting-malformed", "release", "300"),
     "timeout negative": ({"MAST_AGENT_TIMEOUT": "-5"}, 78, "setting-malformed", "release", "300"),
@@ -112,7 +112,7 @@ FILES: dict[str, tuple[bytes | None, str, str]] = {
     ),
     "export": (f"export SECRET_KEY_BASE={SECRET}\n".encode(), "env-file-malformed", "'export'"),
     "a setting malformed": (
-        f"MAST_AGENT_ACCESS={SECRET}\n".encode(), "setting-malformed", "MAST_AGENT_ACCESS",
+        b"MAST_AGENT_ACCESS=perhaps\n", "setting-malformed", "'perhaps' is neither yes nor no",
     ),
     "huge": (b"# " + b"x" * (1 << 20), "env-file-malformed", "larger"),
 }  # fmt: skip

@@ -124,9 +124,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["enroll", "--timeout", "soon"],
         ["enroll", "--timeout", "0"],
         ["enroll", "--timeout", "-5"],
-        ["enroll", "--timeout", "inf"],
+        ["enroll", "--timeout", "infinity"],
         ["status", "--timeout", "nan"],
-        ["check", "--timeout", "5m"],
+        ["check", "--timeout", "5x"],
     ],
     ids=" ".join,
 )
@@ -138,6 +138,18 @@ def test_usage_errors(capsys: pytest.CaptureFixture[str], arguments: list[str]) 
     assert "Error" in shown.err
     assert "Traceback" not in shown.err
     assert len(shown.err.splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    "option", [("--timeout", "soon"), ("--timeout", "infinity"), ("--access", "maybe")], ids=str
+)
+def test_a_refusal_quotes_the_value(
+    capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    """Wrong usage says which option, and what stood there."""
+    flag, value = option
+    assert execute(["enroll", flag, value]) == 2
+    assert f"Invalid value for '{flag}': '{value}' is " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by", ["option", "variable"])

@@ -143,20 +143,42 @@ def test_salvage(tmp_path: Path) -> None:
     assert config.mast == {"DATABASE_URL": "env"}
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "-inf", "1e999", "5m", "0x10", "1,5"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "nan", "infinity", "1e3", "5M 10y", "11y", "0x10", "1,5", "soon"]
+)
 def test_malformed_timeout(text: str) -> None:
-    """A timeout that is no finite number above zero ends with 78 and names its variable."""
+    """A timeout that is no finite time span above zero ends with 78; name and value are said."""
     with pytest.raises(Failure) as caught:
         settings.load(Options(), {"MAST_AGENT_TIMEOUT": text})
     assert caught.value.cause is causes.SETTING_MALFORMED
     assert caught.value.code == Code.CONFIG
-    assert "MAST_AGENT_TIMEOUT" in caught.value.message
+    assert f"MAST_AGENT_TIMEOUT: '{text}' is" in caught.value.message
     assert "MAST_AGENT_TIMEOUT" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("1", 1), ("0.5", 0.5), ("1e3", 1000), ("", 300)])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("maybe", "'maybe'"),
+        ("a\nb\x1b[31m\u202e", "'a\\x0ab\\x1b[31m\\u202e'"),
+        ("x" * 300, f"'{'x' * 20}…'"),
+    ],
+    ids=["word", "control characters", "long"],
+)
+@pytest.mark.parametrize("name", ["MAST_AGENT_TIMEOUT", "MAST_AGENT_ACCESS"])
+def test_a_refused_value_is_quoted(name: str, text: str, shown: str) -> None:
+    """A refusal quotes the value, on one line, and the beginning of a long one."""
+    with pytest.raises(Failure) as caught:
+        settings.load(Options(), {name: text})
+    assert caught.value.message.startswith(f"{name}: {shown} is ")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1", 1), ("0.5", 0.5), ("5m", 300), ("300s", 300), ("1min 30s", 90), ("", 300)],
+)
 def test_timeout(text: str, seconds: float) -> None:
-    """A number of seconds is taken, an empty variable is none."""
+    """A time span is taken as systemd has it, an empty variable is none."""
     config = settings.load(Options(), {"MAST_AGENT_TIMEOUT": text})
     assert config.timeout == seconds
     assert config.timeout_given is bool(text)
@@ -217,16 +239,16 @@ def test_directories_are_the_service_managers(tmp_path: Path) -> None:
     assert config.mast == {}
 
 
-@pytest.mark.parametrize("line", ["MAST_AGENT_TIMEOUT=5m", "MAST_AGENT_ACCESS=perhaps"])
+@pytest.mark.parametrize("line", ["MAST_AGENT_TIMEOUT=soon", "MAST_AGENT_ACCESS=perhaps"])
 def test_malformed_in_the_file(tmp_path: Path, line: str) -> None:
     """A malformed setting is reported with the file that it is in; the rest is still there."""
     file = tmp_path / "mast.env"
     file.write_text(f"{line}\nMAST_BIN=/file/mast\nDATABASE_URL=file\n")
-    name = line.partition("=")[0]
+    name, _, value = line.partition("=")
     with pytest.raises(Failure) as caught:
         settings.load(Options(env_file=file), {})
     assert caught.value.cause is causes.SETTING_MALFORMED
-    assert caught.value.message.startswith(f"{name} in {file} is ")
+    assert caught.value.message.startswith(f"{name} in {file}: '{value}' is ")
     assert f"Correct {name} in {file}" in caught.value.remedy
     config = settings.salvage(Options(env_file=file), {})
     assert (config.timeout, config.access, config.mast_bin) == (300, False, "/file/mast")
