@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
 
+_GARBAGE = 20_000
+"""How many objects may be made, and not freed, before cycles are looked for."""
+
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; does not return."""
     for fd in (0, 1, 2):
         # A descriptor that was closed before the start would go to the next file that is opened,
         # and what libraries print there would end up in a database connection.
@@ -20,17 +24,13 @@ def main() -> None:
         # A locale that lacks a character must not turn a report into a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    from mast_agent.cli import execute  # noqa: PLC0415 - keeps the import of this module free
+    # Imports make objects that stay: to look for cycles among them all the time is for nothing.
+    gc.set_threshold(_GARBAGE)
 
-    code = execute(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        # Output that nobody takes would make the interpreter end with a code of its own, 120.
-        try:
-            if stream is not None:  # closed before the start
-                stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    sys.exit(code)
+    from mast_agent.cli import execute  # noqa: PLC0415 - keeps the import of this module free
+    from mast_agent.ending import leave  # noqa: PLC0415 - as above
+
+    leave(execute(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ somebody else's (docs/decisions.md).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import select
@@ -49,6 +48,8 @@ def look(
 
 def _ask(target: Target, deadline: Deadline) -> Snapshot:
     """Raise Failure when it does not answer in full."""
+    import asyncio  # noqa: PLC0415 - psycopg brings it
+
     from mast_agent import database  # noqa: PLC0415 - as above
     from mast_agent.session import open_session  # noqa: PLC0415 - as above
 

@@ -1,6 +1,7 @@
 """The command line: options, help, and usage errors. What the commands do is `commands`'.
 
-The options that commands share are `options`'.
+The options that commands share are `options`'. Help and version cost little more than typer does:
+everything else is imported when a command begins, or has ended badly.
 """
 
 # ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn, Optional
+from typing import TYPE_CHECKING, Optional
 
-import typer
+from mast_agent import __version__, lean
+from mast_agent.ending import die_by
 
-from mast_agent import __version__, commands, options
-from mast_agent.failure import Code, Stopped
+with lean.without("rich"):
+    import typer
+
+from mast_agent import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +94,8 @@ def enroll(
         user=user,
         access=access,
     )
+    from mast_agent import commands  # noqa: PLC0415 - not for --help
+
     return commands.enroll(given, os.environ, force=force)
 
 
@@ -121,6 +126,8 @@ def status(
         user=user,
         access_directory=access_directory,
     )
+    from mast_agent import commands  # noqa: PLC0415 - not for --help
+
     return commands.status(given, os.environ, as_json=as_json, wait=wait)
 
 
@@ -149,6 +156,8 @@ def check(
         user=user,
         access_directory=access_directory,
     )
+    from mast_agent import commands  # noqa: PLC0415 - not for --help
+
     return commands.check(given, os.environ)
 
 
@@ -167,6 +176,8 @@ def reset(
         runtime_directory=runtime_directory,
         access_directory=access_directory,
     )
+    from mast_agent import commands  # noqa: PLC0415 - not for --help
+
     return commands.reset(given, os.environ)
 
 
@@ -188,6 +199,8 @@ def access(
     given = options.collect(
         env_file=env_file, state_directory=state_directory, access_directory=access_directory
     )
+    from mast_agent import commands  # noqa: PLC0415 - not for --help
+
     return commands.access(given, os.environ, revoke=revoke)
 
 
@@ -196,38 +209,33 @@ def execute(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(list(arguments), prog_name="mast-agent", standalone_mode=False)
-    except Stopped as stopped:
-        _die_by(stopped.signum)
-    except KeyboardInterrupt:
-        _die_by(signal.SIGINT)
-    except typer.Abort:
-        _die_by(signal.SIGINT)
+    except (KeyboardInterrupt, typer.Abort):
+        die_by(signal.SIGINT)
     except typer.Exit as leave:
         return leave.exit_code
     except _UsageError as error:
         error.show()  # type: ignore[attr-defined]
-        return Code.USAGE
+        return 2
     except BrokenPipeError:
         # Whoever read the output has enough of it: signal(7) has the code for that.
-        _die_by(signal.SIGPIPE)
+        die_by(signal.SIGPIPE)
     except SystemExit as leave:
         # click's own answer to a closed pipe is 1, which is "failed" here.
         if isinstance(leave.__context__, BrokenPipeError):
-            _die_by(signal.SIGPIPE)
+            die_by(signal.SIGPIPE)
         raise
-    except Exception as error:  # noqa: BLE001 - the net below the commands' own
-        return commands.give_up(error)
-    return code if isinstance(code, int) else Code.OK
+    except BaseException as error:  # noqa: BLE001 - the net below the commands' own
+        return _end(error)
+    return code if isinstance(code, int) else 0
 
 
-def _die_by(signum: int) -> NoReturn:
-    """End as if there had been no handler, so that a shell and systemd see the signal."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            pass
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
-    raise SystemExit(128 + signum)  # not reached unless the signal is blocked
+def _end(error: BaseException) -> int:
+    """Return the exit code of what no command has caught, or die by the signal that it says."""
+    from mast_agent import commands  # noqa: PLC0415 - as above
+    from mast_agent.failure import Stopped  # noqa: PLC0415 - as above
+
+    if isinstance(error, Stopped):
+        die_by(error.signum)
+    if not isinstance(error, Exception):
+        raise error
+    return commands.give_up(error)

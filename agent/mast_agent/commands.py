@@ -8,14 +8,12 @@ must be quick.
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import time
 from typing import TYPE_CHECKING
 
-from mast_agent import console, ecto_url, service_manager, settings, signals
+from mast_agent import console, settings
 from mast_agent.deadline import Deadline
-from mast_agent.events import Event
 from mast_agent.failure import Code, Failure, Phase, Stopped
 from mast_agent.redact import Redactor, escape, secrets_of
 
@@ -34,8 +32,9 @@ STATUS_SECONDS = 4.0
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     """`mast-agent enroll`. Raises Stopped after a stop signal."""
     from mast_agent import access as access_  # noqa: PLC0415 - costly, as the others
-    from mast_agent import enrollment, journal, plan, service_user  # noqa: PLC0415
-    from mast_agent.report import Reporter  # noqa: PLC0415 - as above
+    from mast_agent import enrollment, journal, plan, service_manager, service_user, signals  # noqa: PLC0415  # noqa: PLC0415
+    from mast_agent.events import Event  # noqa: PLC0415
+    from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
     directory: Path | None = config.runtime_directory
@@ -88,13 +87,13 @@ def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait:
     """`mast-agent status`. A bug in it is "unknown", which is no verdict on the host."""
     from mast_agent.verdict import State  # noqa: PLC0415 - only here
 
-    redactor: Redactor | None = None
+    config: Settings | None = None
     try:
         config, failure = _load(options, environ)
-        redactor = _redactor(config)
         text, code = _status(config, failure, as_json=as_json, wait=wait)
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
+        redactor = _redactor(config) if config is not None else None
         console.complain(console.bug(error, redactor), "status", code)
         return code
     console.say(text)
@@ -112,7 +111,12 @@ def _status(
         found = status_.wait(config, failure, Deadline(config.timeout))
     else:
         found = status_.collect(config, failure, Deadline(min(config.timeout, STATUS_SECONDS)))
-    text = json.dumps(render.document(found), indent=2) if as_json else render.text(found)
+    if as_json:
+        import json  # noqa: PLC0415 - as above
+
+        text = json.dumps(render.document(found), indent=2)
+    else:
+        text = render.text(found)
     return text, found.verdict.state.code
 
 
@@ -168,10 +172,10 @@ def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int
     """`mast-agent access`."""
     from mast_agent import access as access_  # noqa: PLC0415 - only here
     from mast_agent import journal  # noqa: PLC0415 - costly
-    from mast_agent.report import Reporter  # noqa: PLC0415 - as above
+    from mast_agent.events import Event  # noqa: PLC0415
+    from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
-    redactor = _redactor(config)
     journal.configure(environ)
     reporter = Reporter(None)
     began = time.monotonic()
@@ -188,7 +192,8 @@ def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int
         reporter.failed(error, time.monotonic() - began)
         return error.code
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        reporter.failed(console.bug(error, redactor, Phase.ACCESS), time.monotonic() - began)
+        found = console.bug(error, _redactor(config), Phase.ACCESS)
+        reporter.failed(found, time.monotonic() - began)
         return Code.BUG
     return Code.OK
 
@@ -211,6 +216,8 @@ def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failu
 
 
 def _redactor(config: Settings) -> Redactor:
+    from mast_agent import ecto_url  # noqa: PLC0415 - not for a status without a database
+
     try:
         return ecto_url.parse(config.mast).redactor
     except Failure:

@@ -6,7 +6,6 @@ A stream that is closed, full, or read by nobody is no failure of the command.
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 from mast_agent import causes
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 def bug(error: Exception, redactor: Redactor | None, phase: Phase = Phase.RELEASE) -> Failure:
     """Return a failure that says where it happened, without any value of a variable."""
+    import traceback  # noqa: PLC0415 - only for this
+
     frames = traceback.extract_tb(error.__traceback__)
     where = ", ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-4:])
     text = f": {redactor.quote(str(error))}" if redactor is not None else ""

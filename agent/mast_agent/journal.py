@@ -13,9 +13,11 @@ import sys
 import syslog
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from mast_agent import lean
 from mast_agent.redact import escape
+
+with lean.without("rich"):
+    import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -95,6 +97,11 @@ def _render(
     del logger, method
     message = event.pop("event")
     return (message,), dict(event)
+
+
+def logger() -> Any:
+    """Return what events are logged with."""
+    return structlog.get_logger()
 
 
 def configure(environ: Mapping[str, str]) -> None:

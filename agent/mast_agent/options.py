@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from mast_agent.failure import Failure
-from mast_agent.settings import Options, parse_boolean, parse_timeout
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mast_agent.settings import Options
 
 _T = TypeVar("_T")
 
@@ -90,6 +89,8 @@ def collect(
     user: str | None = None,
 ) -> Options:
     """Return what the command line gave. Raises BadParameter for a value that is none."""
+    from mast_agent.settings import Options, parse_boolean, parse_timeout  # noqa: PLC0415 - as below
+
     seconds = None if timeout is None else _usage("--timeout", parse_timeout, timeout)
     wanted = None if access is None else _usage("--access", parse_boolean, access)
     return Options(
@@ -106,6 +107,8 @@ def collect(
 
 def _usage(flag: str, parse: Callable[[str, str], _T], text: str) -> _T:
     """Return what `parse` makes of an option's value. What it refuses is wrong usage."""
+    from mast_agent.failure import Failure  # noqa: PLC0415 - not for --help
+
     try:
         return parse(flag, text)
     except Failure as failure:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mast_agent import storage
-from mast_agent.snapshot import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from mast_agent.snapshot import Identity
 
 FILE_NAME = "enrollment.json"
 VERSION = 1
@@ -133,6 +134,8 @@ def remember(
 def _parse(document: dict[str, Any]) -> Record:
     if document.get("version") != VERSION:
         raise storage.UnusableError("of another version")
+    from mast_agent.snapshot import Identity  # noqa: PLC0415 - most who ask have no right to read it
+
     try:
         record = Record(
             server_id=document["server"]["id"],

@@ -10,9 +10,7 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
-import structlog
-
-from mast_agent import published, service_manager
+from mast_agent import journal, published, service_manager
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
 from mast_agent.published import Error, Published
@@ -35,7 +33,7 @@ class Reporter:
     def __init__(self, runtime_directory: Path | None) -> None:
         """Without a directory nothing is published: only an enrollment has a status of its own."""
         self._directory = runtime_directory
-        self._log = structlog.get_logger()
+        self._log = journal.logger()
         self._phase = Phase.RELEASE
         self._said: tuple[str, str] = ("", "")
         self._waits_for: Phase | None = None

@@ -6,7 +6,6 @@ signal that comes in the middle of it counts after it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +25,8 @@ async def until_stopped(work: Coroutine[Any, Any, _T]) -> _T:
 
     Raises Stopped after a signal, once the task has cleaned up, and whatever `work` raises.
     """
+    import asyncio  # noqa: PLC0415 - not for those who only hold
+
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
     received: list[int] = []

@@ -6,21 +6,12 @@ what they look like `render`'s. Imports neither tenacity nor structlog: operator
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import (
-    access,
-    asking,
-    causes,
-    ecto_url,
-    host,
-    local,
-    remarks,
-    service_user,
-    units,
-)
+from mast_agent import access, causes, host, local, remarks, units
 from mast_agent.deadline import Deadline
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
@@ -66,18 +57,21 @@ class Status:
 
 
 def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
-    """Learn what can be learned before `deadline`: files, then systemd, then the database.
+    """Learn what can be learned before `deadline`: from files, systemd and the database.
 
     `settings_failure` is why the environment file could not be read, if it could not. Root reads
     what only root may read, and has the database asked by the service's user (`asking`).
     """
-    this_host = host.identify()
-    files = local.read(config, this_host)
-    found_units = units.ask(
+    answers = units.begin(
         units.AGENT, units.MAST, units.ACCESS, seconds=deadline.within(units.SECONDS)
     )
-    target, user, settings_failure = _target(config, settings_failure, found_units.get(units.AGENT))
-    snapshot, failure = (None, None) if target is None else asking.look(target, deadline, user)
+    this_host = host.identify()
+    files = local.read(config, this_host)
+    # Root asks the database as the user whom the unit has; for others systemd need not be first.
+    agent_unit = answers().get(units.AGENT) if os.geteuid() == 0 else None
+    target, user, settings_failure = _target(config, settings_failure, agent_unit)
+    snapshot, failure = (None, None) if target is None else _look(target, deadline, user)
+    found_units = answers()
     server: Server | None = None
     progress: Progress | None = None
     found: list[Failure] = []
@@ -126,6 +120,8 @@ def _target(
 ) -> tuple[Target | None, ServiceUser | None, Failure | None]:
     """Return which database to ask, as whom, or why none can be."""
     if failure is None:
+        from mast_agent import ecto_url, service_user  # noqa: PLC0415 - where it can be asked
+
         try:
             user = service_user.find(config, unit)
             settings = config if user is None else service_user.as_user(config, user)
@@ -136,6 +132,14 @@ def _target(
         # Right for the unit's user; an operator who only asks needs no right to the secrets.
         failure.remedy = "Ask as root: sudo mast-agent status"
     return None, None, failure
+
+
+def _look(
+    target: Target, deadline: Deadline, user: ServiceUser | None
+) -> tuple[Snapshot | None, Failure | None]:
+    from mast_agent import asking  # noqa: PLC0415 - as above
+
+    return asking.look(target, deadline, user)
 
 
 def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,8 @@ def replace(path: Path, content: bytes, *, mode: int, durable: bool) -> None:
     The names are those in the one directory that was opened: whoever may write above it cannot
     move the end of the work elsewhere.
     """
-    temporary = f".{path.name}.{secrets.token_hex(4)}"
+    # Not secrets.token_hex(), which would load OpenSSL for those who only read.
+    temporary = f".{path.name}.{os.urandom(4).hex()}"
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -7,10 +7,15 @@ under DynamicUser= is refused: systemd issue 22737). pydbus stays behind this on
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AGENT, MAST, ACCESS = "mast-agent.service", "mast.service", "mast-agent-access.service"
 """The units that there are to ask for."""
@@ -19,7 +24,6 @@ SECONDS = 1.0
 
 _STATE = Path("/run/systemd/units")
 _MANAGER = "org.freedesktop.systemd1"
-_PROPERTIES = "org.freedesktop.DBus.Properties"
 
 #: Exit codes that are systemd's own, from systemd.exec(5): what it did not manage to set up.
 SETUP_FAILURES = {
@@ -95,9 +99,19 @@ def present_invocation(name: str) -> str | None:
 def ask(*names: str, seconds: float = SECONDS) -> dict[str, Unit]:
     """Return the units that systemd answers for within `seconds`; empty when it does not.
 
-    A thread asks, because connecting to a bus that accepts and stays silent cannot be bounded.
+    Raises nothing: the bus is optional.
+    """
+    return begin(*names, seconds=seconds)()
+
+
+def begin(*names: str, seconds: float = SECONDS) -> Callable[[], dict[str, Unit]]:
+    """Begin to ask, and return what gives the answers: when all are there, or time is up.
+
+    `seconds` count from now. A thread asks, so that something else can be done meanwhile, and
+    because connecting to a bus that accepts and stays silent cannot be bounded.
     """
     found: dict[str, Unit] = {}
+    until = time.monotonic() + seconds
 
     def question() -> None:
         # GLib raises its own kinds, and none of them matters.
@@ -106,8 +120,12 @@ def ask(*names: str, seconds: float = SECONDS) -> dict[str, Unit]:
 
     thread = threading.Thread(target=question, name="dbus", daemon=True)
     thread.start()
-    thread.join(seconds)
-    return dict(found)
+
+    def answers() -> dict[str, Unit]:
+        thread.join(max(0.0, until - time.monotonic()))
+        return dict(found)
+
+    return answers
 
 
 def _ask(names: tuple[str, ...], found: dict[str, Unit], milliseconds: int) -> None:
@@ -123,46 +141,60 @@ def _ask(names: tuple[str, ...], found: dict[str, Unit], milliseconds: int) -> N
 def _ask_over(
     connection: Any, names: tuple[str, ...], found: dict[str, Unit], milliseconds: int
 ) -> None:
+    """Ask for each unit's properties of all interfaces at once, as systemctl-show(1) does.
+
+    A unit that is not loaded is loaded by its path alone. Only what is wanted of the three hundred
+    properties is made Python's.
+    """
     from gi.repository import GLib  # noqa: PLC0415 - as above
 
-    def call(path: str, interface: str, method: str, arguments: Any) -> Any:
-        answer = connection.call_sync(
-            _MANAGER, path, interface, method, arguments, None, 0, milliseconds, None
-        )
-        return answer.unpack()[0]
-
     for name in names:
-        path = call(
-            "/org/freedesktop/systemd1",
-            "org.freedesktop.systemd1.Manager",
-            "LoadUnit",
-            GLib.Variant("(s)", (name,)),
+        answer = connection.call_sync(
+            _MANAGER,
+            f"/org/freedesktop/systemd1/unit/{_label(name)}",
+            "org.freedesktop.DBus.Properties",
+            "GetAll",
+            GLib.Variant("(s)", ("",)),
+            None,
+            0,
+            milliseconds,
+            None,
         )
-        properties: dict[str, Any] = {}
-        for interface in ("Unit", "Service"):
-            properties |= call(
-                path, _PROPERTIES, "GetAll", GLib.Variant("(s)", (f"{_MANAGER}.{interface}",))
-            )
-        found[name] = Unit(
-            name=name,
-            load_state=properties["LoadState"],
-            active_state=properties["ActiveState"],
-            sub_state=properties["SubState"],
-            result=properties["Result"],
-            exit_status=properties["ExecMainStatus"],
-            has_run=properties["ExecMainStartTimestamp"] > 0,
-            restarts=properties.get("NRestarts", 0),
-            status_text=properties.get("StatusText", ""),
-            wanted_by=tuple(properties.get("WantedBy", ())),
-            invocation=bytes(properties.get("InvocationID", ())).hex(),
-            job=properties["Job"][0] != 0,
-            changed_at=properties["StateChangeTimestamp"] / 1e6,
-            main_pid=properties.get("MainPID", 0),
-            user=properties.get("User", ""),
-            dynamic_user=properties.get("DynamicUser", False),
-            groups=(properties.get("Group", ""), *properties.get("SupplementaryGroups", ())),
-            env_file=_variable(properties.get("Environment", ()), "MAST_AGENT_ENV_FILE"),
-        )
+        found[name] = _unit(name, answer.get_child_value(0))
+
+
+def _label(name: str) -> str:
+    """Return how an object's path calls a unit: sd_bus_path_encode(3)."""
+    return re.sub(r"[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", name)
+
+
+def _unit(name: str, properties: Any) -> Unit:
+    """Read a unit from GetAll's dictionary. Raises TypeError where what every unit has is not."""
+
+    def get(key: str, default: Any = None) -> Any:
+        value = properties.lookup_value(key, None)
+        return default if value is None else value.unpack()
+
+    return Unit(
+        name=name,
+        load_state=get("LoadState"),
+        active_state=get("ActiveState"),
+        sub_state=get("SubState"),
+        result=get("Result"),
+        exit_status=get("ExecMainStatus"),
+        has_run=get("ExecMainStartTimestamp") > 0,
+        restarts=get("NRestarts", 0),
+        status_text=get("StatusText", ""),
+        wanted_by=tuple(get("WantedBy", ())),
+        invocation=bytes(get("InvocationID", ())).hex(),
+        job=get("Job")[0] != 0,
+        changed_at=get("StateChangeTimestamp") / 1e6,
+        main_pid=get("MainPID", 0),
+        user=get("User", ""),
+        dynamic_user=get("DynamicUser", False),
+        groups=(get("Group", ""), *get("SupplementaryGroups", ())),
+        env_file=_variable(get("Environment", ()), "MAST_AGENT_ENV_FILE"),
+    )
 
 
 def _variable(environment: list[str] | tuple[str, ...], name: str) -> str:
