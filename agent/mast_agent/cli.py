@@ -1,13 +1,15 @@
 """The command line: options, help, and usage errors. What the commands do is `commands`'.
 
-The options that commands share are `options`'. Help and version cost little more than typer does:
-everything else is imported when a command begins, or has ended badly.
+The options that commands share are `options`'; examples and suggestions are `usage`'s. Help and
+version cost little more than typer does: everything else is imported when a command begins, or has
+ended badly.
 """
 
 # ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING, Optional
@@ -18,7 +20,7 @@ from mast_agent.ending import die_by
 with lean.without("rich"):
     import typer
 
-from mast_agent import options
+from mast_agent import options, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +40,10 @@ _UsageError: type[Exception] = next(
 
 app = typer.Typer(
     name="mast-agent",
+    cls=usage.Commands,
     help=_HELP,
-    epilog=_EPILOG,
-    no_args_is_help=True,
+    epilog=f"{_EPILOG}\n\n{usage.examples('status', 'check')}",
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -56,6 +59,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how a callback is ca
 
 @app.callback()
 def _main(
+    ctx: typer.Context,
     *,
     version: bool = typer.Option(
         False,  # noqa: FBT003 - its default
@@ -66,9 +70,12 @@ def _main(
     ),
 ) -> None:
     del version
+    if ctx.invoked_subcommand is None:
+        typer.echo(usage.NEXT)
+        raise typer.Exit(2)  # nothing was done: a script that meant a command has to notice
 
 
-@app.command()
+@app.command(epilog=usage.examples("enroll"))
 def enroll(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -99,7 +106,7 @@ def enroll(
     return commands.enroll(given, os.environ, force=force)
 
 
-@app.command()
+@app.command(epilog=usage.examples("status"))
 def status(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -131,7 +138,7 @@ def status(
     return commands.status(given, os.environ, as_json=as_json, wait=wait)
 
 
-@app.command()
+@app.command(epilog=usage.examples("check"))
 def check(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -144,8 +151,9 @@ def check(
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
-    It goes through release, database and migrations. Exit codes: those of enroll; 0 says that
-    all three are ready.
+    It goes through release, database and migrations.
+
+    Exit codes: those of enroll; 0 says that all three are ready.
     """
     given = options.collect(
         mast_bin=mast_bin,
@@ -161,15 +169,17 @@ def check(
     return commands.check(given, os.environ)
 
 
-@app.command()
+@app.command(epilog=usage.examples("reset"))
 def reset(
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
 ) -> int:
-    """Forget this host's record, published status and key, as before taking a template image.
+    """Forget this host's record, published status and key.
 
-    The database is left alone. Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
+    It is what to run before the image of a template is taken. The database is left alone.
+
+    Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
     """
     given = options.collect(
         state_directory=state_directory,
@@ -181,7 +191,7 @@ def reset(
     return commands.reset(given, os.environ)
 
 
-@app.command()
+@app.command(epilog=usage.examples("access"))
 def access(
     *,
     env_file: Optional[str] = options.ENV_FILE,
@@ -191,7 +201,9 @@ def access(
         "--revoke", "Take the key away, so that Mast cannot log in any more."
     ),
 ) -> int:
-    """Let Mast log in to this host: install the public key that it reported. Needs root.
+    """Let Mast log in to this host.
+
+    It installs the public key that Mast reported, and needs root.
 
     Exit codes: 0 done, 70 Mast reported no key, 75 not enrolled yet, 77 not permitted, 78 the key
     or what stands in its way is refused, and nothing was written.
@@ -214,7 +226,8 @@ def execute(arguments: Sequence[str]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except _UsageError as error:
-        error.show()  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):  # nobody to tell
+            usage.show(error)
         return 2
     except BrokenPipeError:
         # Whoever read the output has enough of it: signal(7) has the code for that.

@@ -61,7 +61,7 @@ ACCESS_DIRECTORY = _option(
     "--access-directory",
     "MAST_AGENT_ACCESS_DIRECTORY",
     "DIR",
-    "Has the key that sshd reads; else /var/lib/mast-agent-access.",
+    "Has sshd's key; else /var/lib/mast-agent-access.",
 )
 USER = _option(
     "--user",
@@ -72,7 +72,7 @@ USER = _option(
 ACCESS = _option(
     "--access",
     "MAST_AGENT_ACCESS",
-    "BOOL",
+    "yes|no",
     "Whether Mast is to log in here: yes also asks it for its public key; else no.",
 )
 

@@ -88,6 +88,22 @@ def test_tells_causes_apart(
     assert "Traceback" not in done.stderr, done
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "stauts", "status --tiemout", "status --force", "enroll --timeout soon", "--help"]
+    + [f"{command} --help" for command in ("enroll", "status", "check", "reset", "access")],
+)
+def test_says_the_same_with_every_typer(agent: Agent, arguments: str) -> None:
+    """Help, suggestions, refusals and the first step are the same with the newest typer."""
+    newest = agent.run(*arguments.split())
+    done = as_debian(agent, "-m", "mast_agent", *arguments.split())
+    assert (done.returncode, done.stdout, done.stderr) == (
+        newest.code,
+        newest.stdout,
+        newest.stderr,
+    )
+
+
 def test_wrong_usage_and_help(agent: Agent) -> None:
     """An old typer has the same usage errors, and its help fits 80 columns."""
     wrong = as_debian(agent, "-m", "mast_agent", "enroll", "--timeout", "soon")

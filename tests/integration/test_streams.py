@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,7 +61,7 @@ def test_reader_that_went_away(agent: Agent, cluster: Cluster, database: str) ->
 
 @pytest.mark.parametrize(
     "arguments",
-    ["status", "status --json", "check", "reset", "--help", "status --help", "--version"],
+    ["status", "status --json", "check", "reset", "--help", "status --help", "--version", ""],
 )
 def test_nobody_reads(agent: Agent, cluster: Cluster, database: str, arguments: str) -> None:
     """Whoever has read enough is no failure: the end is SIGPIPE, as `yes | true` has it."""
@@ -85,6 +90,8 @@ def test_nobody_reads(agent: Agent, cluster: Cluster, database: str, arguments: 
         ("reset", 0),
         ("--help", 1),
         ("status --help", 1),
+        ("--version", 1),
+        ("", 1),
     ],
 )
 def test_nowhere_to_write(
@@ -99,6 +106,42 @@ def test_nowhere_to_write(
     assert set(result.stderr.splitlines()) == {
         "mast-agent: the output cannot be written: No space left on device"
     }, result
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">/dev/full 2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("arguments", ["stauts", "status --force", "enroll --timeout soon"])
+def test_wrong_usage_without_a_reader(agent: Agent, arguments: str, redirection: str) -> None:
+    """Wrong usage stays wrong usage, also where that cannot be said."""
+    shell = ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh")
+    result = agent.finish(agent.start_as(shell, *arguments.split()))
+    assert (result.code, result.stdout) == (2, "")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("colour", [{}, {"CLICOLOR_FORCE": "1", "FORCE_COLOR": "1"}], ids=str)
+@pytest.mark.parametrize("arguments", ["", "--help", "status --help"])
+def test_help_on_a_terminal(
+    agent: Agent, arguments: str, columns: int, colour: dict[str, str]
+) -> None:
+    """On a terminal help is what it is in a pipe: 80 columns at most, and plain."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mast_agent", *arguments.split()],
+        env={**agent.environment, "TERM": "xterm-256color", **colour},
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the last one has closed the terminal
+            while block := terminal.read(4096):
+                shown += block
+    code = process.wait(60)
+    piped = agent.run(*arguments.split())
+    assert (code, shown.decode().replace("\r\n", "\n")) == (piped.code, piped.stdout)
+    assert max(map(len, piped.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("stream", [None, "1:2", "not a stream"])

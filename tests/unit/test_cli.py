@@ -71,7 +71,7 @@ def test_help_names_the_variables(
 ) -> None:
     """The help names the environment variable of each option that has one."""
     text = " ".join(_help(capsys, command).split())
-    found = re.findall(r"(--[a-z-]+) [A-Z]+ (?:(?!--).)*?\[env: (\w+)\]", text)
+    found = re.findall(r"(--[a-z-]+) (?:[A-Z]+|yes\|no) (?:(?!--).)*?\[env: (\w+)\]", text)
     assert dict(found) == options
 
 
