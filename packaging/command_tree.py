@@ -14,6 +14,11 @@ from typing import Any
 
 # The help names the variables itself, since the agent and not click reads them.
 _VARIABLE = re.compile(r"\s*\[env: (\w+)\]")
+_EXIT_CODES = "Exit codes:"
+# Where a code begins in the sentence about them.
+_CODE = re.compile(r"[,;] (?=\d+ [A-Za-z])")
+_EXAMPLES = "Examples:"
+_USUAL_TIMES = ("30s", "5min", "10min", "1h")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +31,26 @@ class Option:
     help: str
 
     @property
-    def is_path(self) -> bool:
-        """Whether files and directories complete its value."""
-        return self.metavar in {"PATH", "FILE", "DIR", "DIRECTORY"}
+    def choices(self) -> tuple[str, ...]:
+        """The values that can be offered as words; for a time span, some that are usual."""
+        if self.metavar == "TIME":
+            return _USUAL_TIMES
+        return tuple(self.metavar.split("|")) if "|" in self.metavar else ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command: its name, its help text in paragraphs, its options."""
+    """A command: its name, its help text in paragraphs, its options, and what there is beside.
+
+    `exit_codes` has the code and its meaning, in the order of the codes; without a code, "", what
+    the help says of them otherwise. `examples` has command lines with their purposes.
+    """
 
     name: str
     paragraphs: tuple[str, ...]
     options: tuple[Option, ...]
+    exit_codes: tuple[tuple[str, str], ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
 
     @property
     def summary(self) -> str:
@@ -67,11 +80,37 @@ def walk(group: Any, name: str) -> Program:
         paragraphs=(*_paragraphs(group.help), *_paragraphs(group.epilog)),
         options=_options(group),
         commands=tuple(
-            Command(name=each, paragraphs=_paragraphs(command.help), options=_options(command))
+            _command(each, command)
             for each, command in group.commands.items()
             if not command.hidden
         ),
     )
+
+
+def _command(name: str, command: Any) -> Command:
+    from mast_agent.usage import EXAMPLES  # noqa: PLC0415 - as above
+
+    paragraphs = _paragraphs(command.help)
+    return Command(
+        name=name,
+        paragraphs=tuple(each for each in paragraphs if not each.startswith(_EXIT_CODES)),
+        options=_options(command),
+        exit_codes=_exit_codes(paragraphs),
+        examples=EXAMPLES.get(name, ()),
+    )
+
+
+def _exit_codes(paragraphs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Take apart a paragraph like "Exit codes: 0 enrolled, 69 database unreachable"."""
+    told = [each for each in paragraphs if each.startswith(_EXIT_CODES)]
+    rows = [
+        row
+        for each in told
+        for row in _CODE.split(each.removeprefix(_EXIT_CODES).strip().removesuffix("."))
+    ]
+    found = [re.fullmatch(r"(?:(\d+) )?(.+)", row) for row in rows]
+    codes = [(match[1] or "", match[2]) for match in found if match]
+    return tuple(sorted(codes, key=lambda row: int(row[0] or -1)))
 
 
 def _options(command: Any) -> tuple[Option, ...]:
@@ -98,6 +137,7 @@ def _variable(text: str | None) -> str:
 
 
 def _paragraphs(text: str | None) -> tuple[str, ...]:
-    """Split a help text at its empty lines, without the marks that click takes for its layout."""
+    """Split a help text at its empty lines, without click's marks for the layout and examples."""
     clean = (text or "").partition("\f")[0].replace("\b", "")
-    return tuple(" ".join(part.split()) for part in clean.split("\n\n") if part.strip())
+    parts = tuple(" ".join(part.split()) for part in clean.split("\n\n") if part.strip())
+    return tuple(part for part in parts if not part.startswith(_EXAMPLES))

@@ -21,8 +21,10 @@ def bash(program: command_tree.Program) -> str:
     )
     names = " ".join(each.name for each in program.commands)
     commands = "|".join(each.name for each in program.commands)
-    paths = _spelled(program, paths=True)
-    values = _spelled(program, paths=False)
+    values = "\n".join(
+        f"        {'|'.join(names)}) {_bash_value(option)}; return ;;"
+        for option, names in _by_value(program)
+    )
     return f"""\
 # bash completion for {program.name}
 {function}() {{
@@ -31,9 +33,14 @@ def bash(program: command_tree.Program) -> str:
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case $word in {commands}) command=$word; break ;; esac
     done
+    # bash makes three words of --option=value.
+    if [ "$current" = = ]; then
+        current=''
+    elif [ "$previous" = = ]; then
+        previous=${{COMP_WORDS[COMP_CWORD-2]}}
+    fi
     case $previous in
-        {paths}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        {values}) COMPREPLY=(); return ;;
+{values}
     esac
     case $command in
 {cases}
@@ -41,8 +48,20 @@ def bash(program: command_tree.Program) -> str:
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }}
-complete -o filenames -F {function} {program.name}
+complete -F {function} {program.name}
 """
+
+
+def _bash_value(option: command_tree.Option) -> str:
+    """Return the commands that complete the value of an option."""
+    if option.choices:
+        offered = f"-W '{' '.join(option.choices)}'"
+    else:
+        offered = {"FILE": "-f", "DIR": "-d", "NAME": "-u"}.get(option.metavar, "")
+    if not offered:
+        return "COMPREPLY=()"
+    names = "compopt -o filenames 2>/dev/null; " if option.metavar in {"FILE", "DIR"} else ""
+    return f'{names}mapfile -t COMPREPLY < <(compgen {offered} -- "$current")'
 
 
 def zsh(program: command_tree.Program) -> str:
@@ -72,19 +91,19 @@ def fish(program: command_tree.Program) -> str:
     prefix = f"complete -c {program.name}"
     lines = [f"{prefix} -f"]
     lines += [
-        f"{prefix} -n __fish_use_subcommand -a {each.name} -d {_quote(each.summary)}"
+        f"{prefix} -n __fish_use_subcommand -a {each.name} -d {_fish_quote(each.summary)}"
         for each in program.commands
     ]
     for command in program.commands:
         for option in command.options:
-            value = {True: " -r -F", False: " -x"}[option.is_path] if option.metavar else ""
+            value = _fish_value(option)
             spelled = " ".join(
                 f"-l {each[2:]}" if each.startswith("--") else f"-s {each[1:]}"
                 for each in option.names
             )
             lines.append(
                 f"{prefix} -n '__fish_seen_subcommand_from {command.name}' {spelled}{value}"
-                f" -d {_quote(option.help)}"
+                f" -d {_fish_quote(option.help)}"
             )
     return "\n".join(lines) + "\n"
 
@@ -93,30 +112,57 @@ def _words(command: command_tree.Command) -> str:
     return " ".join(name for option in command.options for name in option.names)
 
 
-def _spelled(program: command_tree.Program, *, paths: bool) -> str:
-    """Return the options with a value that is, or is not, a path, as a pattern of bash."""
-    found = {
-        name: None
-        for command in (program, *program.commands)
-        for option in command.options
-        if option.metavar and option.is_path == paths
-        for name in option.names
-    }
-    return "|".join(found) or "''"
+def _by_value(
+    program: command_tree.Program,
+) -> list[tuple[command_tree.Option, list[str]]]:
+    """Return one option of each kind of value, with the spellings of all that have this kind."""
+    kinds: dict[str, tuple[command_tree.Option, list[str]]] = {}
+    for command in (program, *program.commands):
+        for option in command.options:
+            if option.metavar:
+                _, names = kinds.setdefault(option.metavar, (option, []))
+                names += [name for name in option.names if name not in names]
+    return list(kinds.values())
+
+
+def _fish_value(option: command_tree.Option) -> str:
+    """Return what tells fish about the value of an option."""
+    if option.choices:
+        return f" -x -a {_fish_quote(' '.join(option.choices))}"
+    return {
+        "": "",
+        "FILE": " -r -F",
+        "DIR": " -x -a '(__fish_complete_directories)'",
+        "NAME": " -x -a '(__fish_complete_users)'",
+    }.get(option.metavar, " -x")
+
+
+def _zsh_value(option: command_tree.Option) -> str:
+    """Return what tells zsh about the value of an option."""
+    if option.choices:
+        return f"({' '.join(option.choices)})"
+    return {"FILE": "_files", "DIR": "_files -/", "NAME": "_users"}.get(option.metavar, " ")
 
 
 def _zsh_options(command: command_tree.Command) -> str:
     specs = []
     for option in command.options:
-        explained = option.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
-        value = f":{option.metavar}:{'_files' if option.is_path else ' '}" if option.metavar else ""
-        specs += [_quote(f"{name}[{explained}]{value}") for name in option.names]
+        explained = option.help.replace("[", "(").replace("]", ")")
+        value = f":{option.metavar}:{_zsh_value(option)}" if option.metavar else ""
+        # An equals sign after the name: the value may follow it, or be the next word.
+        equals = "=" if option.metavar else ""
+        specs += [_quote(f"{name}{equals}[{explained}]{value}") for name in option.names]
     return " ".join(specs)
 
 
 def _quote(text: str) -> str:
-    """Quote for zsh and fish, which agree on everything but the quote itself: it is replaced."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "’").replace("\n", " ") + "'"  # noqa: RUF001
+    """Quote for zsh, where a single quote ends before every single quote."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _fish_quote(text: str) -> str:
+    """Quote for fish, which knows two escapes between single quotes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 if __name__ == "__main__":

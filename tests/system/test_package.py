@@ -62,7 +62,7 @@ def test_the_man_page_renders_without_a_warning(tree: Path) -> None:
     assert done.stderr == ""
     for word in (*(f"mast-agent {each}" for each in _COMMANDS), *_OPTIONS, "MAST_AGENT_TIMEOUT"):
         assert word in done.stdout, word
-    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "FILES"):
+    for section in ("NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"):
         assert f"\n{section}\n" in done.stdout
 
 
