@@ -25,14 +25,6 @@ from mast_agent import options, usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HELP = """Make the machine that runs Mast its own first managed server.
-
-It is no monitoring agent: it runs once, after mast.service, and is done when the database
-confirms the enrollment.
-"""
-_EPILOG = """DATABASE_URL, SECRET_KEY_BASE and MAST_VAULT_KEY come from the environment or the
-environment file, never from the command line."""
-
 # click's class, whether typer imports click or, as since 0.2x, carries its own copy.
 _UsageError: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
@@ -41,8 +33,8 @@ _UsageError: type[Exception] = next(
 app = typer.Typer(
     name="mast-agent",
     cls=usage.Commands,
-    help=_HELP,
-    epilog=f"{_EPILOG}\n\n{usage.examples('status', 'check')}",
+    help=usage.HELP,
+    epilog=usage.EPILOG,
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,

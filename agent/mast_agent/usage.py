@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     Example = tuple[str, str]
 
+HELP = """Make the machine that runs Mast its own first managed server.
+
+It is no monitoring agent: it runs once, after mast.service, and is done when the database
+confirms the enrollment.
+"""
+
 NEXT = """\
 mast-agent makes the machine that runs Mast its own first managed server.
 
@@ -63,6 +69,12 @@ def examples(*commands: str) -> str:
     width = max(len(line) for line, _ in rows)
     lines = [f"  {line:{width}}  # {purpose}" for line, purpose in rows]
     return "\n".join(["\b", "Examples:", *lines])
+
+
+EPILOG = f"""DATABASE_URL, SECRET_KEY_BASE and MAST_VAULT_KEY come from the environment or the
+environment file, never from the command line.
+
+{examples("status", "check")}"""
 
 
 class Commands(TyperGroup):
