@@ -1,17 +1,29 @@
 """The host's side of being managed: who Mast logs in as, with which key, and whether it can.
 
-`grant` puts the key that Mast reported into sshd's hands, `revoke` takes it away; both are root's.
-`look` only looks, as anybody may. Mast's side, the private key and the row, stays in Elixir.
+`grant` puts the key that Mast reported into sshd's hands, as root alone can; `look` only looks, as
+anybody may. Taking it away is `closing`'s. Mast's side, the private key and the row, stays in
+Elixir.
 """
 
 from __future__ import annotations
 
+import contextlib
 import pwd
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import authorized_keys, causes, host, public_key, record, sshd, storage, units
+from mast_agent import (
+    authorized_keys,
+    causes,
+    host,
+    public_key,
+    record,
+    revocation,
+    sshd,
+    storage,
+    units,
+)
 from mast_agent import login as self_login
 from mast_agent.failure import Failure
 
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mast_agent.record import Record
+    from mast_agent.revocation import Revocation
     from mast_agent.settings import Settings
     from mast_agent.units import Unit
 
@@ -44,7 +57,7 @@ class Access:
     """What could be seen of it. `problems` are what keeps Mast out, the first one first.
 
     `key` is "installed", "absent", "outdated", "unreadable" or "foreign"; `listening` is None
-    where that cannot be told.
+    where that cannot be told. `revoked` is the mark of `access --revoke`.
     """
 
     login: Login
@@ -52,6 +65,7 @@ class Access:
     key: str
     listening: bool | None
     problems: tuple[Failure, ...]
+    revoked: Revocation | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -101,16 +115,6 @@ def grant(config: Settings) -> tuple[Login, bool]:
         ) from error
 
 
-def revoke(directory: Path) -> list[Path]:
-    """Take away every key, and return the files that are gone. Raises Failure (77)."""
-    try:
-        return authorized_keys.revoke(directory)
-    except OSError as error:
-        raise _denied(
-            directory, error, "Run it as root: sudo mast-agent access --revoke"
-        ) from error
-
-
 def granted(who: Login, changed: bool) -> str:  # noqa: FBT001 - what `grant` returns
     """Return what to say of `grant`."""
     if changed:
@@ -118,20 +122,8 @@ def granted(who: Login, changed: bool) -> str:  # noqa: FBT001 - what `grant` re
     return f"nothing to do: Mast may log in as {who.user} already"
 
 
-def revoked(gone: list[Path]) -> str:
-    """Return what to say of `revoke`."""
-    if not gone:
-        return "nothing to do: no key of Mast's was installed"
-    return (
-        f"Mast may not log in any more: removed {', '.join(map(str, gone))}. "
-        "To keep it out: systemctl mask mast-agent-access"
-    )
-
-
-def _denied(directory: Path, error: OSError, remedy: str | None = None) -> Failure:
-    return Failure(
-        causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}", remedy=remedy
-    )
+def _denied(directory: Path, error: OSError) -> Failure:
+    return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
 
 
 def _require_user(user: str) -> None:
@@ -210,19 +202,29 @@ def look(
         key=key,
         listening=listening,
         problems=tuple(problems),
+        revoked=_revoked(config.access_directory),
     )
 
 
 def wanted(config: Settings, unit: Unit | None) -> bool | None:
     """Tell whether Mast is to be able to log in here; None where systemd does not tell.
 
-    It is when the agent has been told so, or when the unit is there and has been enabled.
+    It is when the agent has been told so, or when the unit is there and has been enabled; and not
+    where it was revoked by hand.
     """
+    if _revoked(config.access_directory) is not None:
+        return False
     if config.access:
         return True
     if unit is None:
         return None
     return unit.load_state == "loaded" and units.AGENT in unit.wanted_by
+
+
+def _revoked(directory: Path) -> Revocation | None:
+    with contextlib.suppress(Failure):
+        return revocation.find(directory)
+    return None
 
 
 def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[str, Failure | None]:

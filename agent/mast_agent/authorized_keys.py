@@ -17,6 +17,9 @@ from mast_agent import storage
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Says in the same directory that no key is to be installed: no user has such a name.
+MARK = ".revoked"
+
 #: No forwarding of any kind, no terminal, no rc file, and from this host alone.
 OPTIONS = 'restrict,from="127.0.0.1,::1"'
 
@@ -56,10 +59,7 @@ def install(directory: Path, user: str, content: str) -> bool:
 
     Raises ForeignPathError, and then nothing was written; and OSError.
     """
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir(parents=True)
-        directory.chmod(0o755)  # whatever the umask is: sshd looks into it as the user
-    _require_ours(directory, stat.S_IFDIR, "a directory")
+    make(directory)
     path = directory / user
     with contextlib.suppress(FileNotFoundError):
         _require_ours(path, stat.S_IFREG, "a regular file")
@@ -67,21 +67,41 @@ def install(directory: Path, user: str, content: str) -> bool:
     if changed:
         storage.replace(path, content.encode(), mode=_MODE, durable=True)
     # A user who is no longer the one has no business here any more.
-    return bool(_clear(directory, keep=user)) or changed
+    former, stayed = _clear(directory, keep=user)
+    if stayed:
+        raise stayed[0][1]
+    return bool(former) or changed
 
 
-def revoke(directory: Path) -> list[Path]:
-    """Take away everything that is installed, whoever put it there, and return what that was.
+def make(directory: Path) -> None:
+    """Make the directory where it is missing. Raises ForeignPathError and OSError."""
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)  # whatever the umask is: sshd looks into it as the user
+    _require_ours(directory, stat.S_IFDIR, "a directory")
 
-    Raises OSError.
+
+def remove(directory: Path) -> tuple[list[Path], list[tuple[Path, OSError]]]:
+    """Take away everything that sshd would find, whoever put it there, and its way there.
+
+    Returns what is gone, and what had to stay, each with the reason. A link is taken away itself,
+    also in the directory's place: what it leads to is somebody else's. Never raises.
     """
-    if not directory.is_dir() or directory.is_symlink():
-        return []
-    removed = _clear(directory)
+    try:
+        found = directory.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            directory.unlink()
+            return [directory], []
+        # sshd finds nothing below a file.
+        removed, stayed = _clear(directory) if stat.S_ISDIR(found.st_mode) else ([], [])
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
+    except OSError as error:
+        return [], [(directory, error)]
     # The unit that owns the directory makes it again when it needs it.
     with contextlib.suppress(OSError):
         directory.rmdir()
-    return removed
+    return removed, stayed
 
 
 def _require_ours(path: Path, file_type: int, kind: str) -> None:
@@ -96,12 +116,20 @@ def _require_ours(path: Path, file_type: int, kind: str) -> None:
         raise ForeignPathError(f"{path} has other names (hard links)")
 
 
-def _clear(directory: Path, keep: str | None = None) -> list[Path]:
-    removed = []
+def _clear(
+    directory: Path, keep: str | None = None
+) -> tuple[list[Path], list[tuple[Path, OSError]]]:
+    """Remove all files but `keep` and the mark, as many as can be. Raises OSError."""
+    removed, stayed = [], []
     for path in sorted(directory.iterdir()):
-        if path.name != keep and (path.is_symlink() or not path.is_dir()):
+        if path.name in (keep, MARK) or (path.is_dir() and not path.is_symlink()):
+            continue
+        try:
             path.unlink()
             removed.append(path)
+        except OSError as error:
+            stayed.append((path, error))
     if removed:
-        storage.sync_directory(directory)
-    return removed
+        with contextlib.suppress(OSError):
+            storage.sync_directory(directory)
+    return removed, stayed

@@ -362,6 +362,10 @@ ACCESS_PATH_FOREIGN = _cause(
     "access-path-foreign", Phase.ACCESS, Code.CONFIG, _NO,
     "See who put it there and remove it, then: systemctl start mast-agent-access",
 )  # fmt: skip
+ACCESS_KEY_ELSEWHERE = _cause(
+    "access-key-elsewhere", Phase.ACCESS, Code.CONFIG, _NO,
+    "Take the key out of that file, or the file out of sshd's AuthorizedKeysFile",
+)  # fmt: skip
 ACCESS_UNWRITABLE = _cause(
     "access-unwritable", Phase.ACCESS, Code.TEMPFAIL, _NO,
     "Make room on the file system, then: systemctl start mast-agent-access",

@@ -190,7 +190,11 @@ def access(
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
     revoke: bool = options.flag(
-        "--revoke", "Take the key away, so that Mast cannot log in any more."
+        "--revoke",
+        "Take the key away; Mast is kept out until access is run again by hand.",
+    ),
+    unless_revoked: bool = options.flag(
+        "--unless-revoked", "Do nothing where access was revoked; what the unit does."
     ),
 ) -> int:
     """Let Mast log in to this host.
@@ -198,14 +202,15 @@ def access(
     It installs the public key that Mast reported, and needs root.
 
     Exit codes: 0 done, 70 Mast reported no key, 75 not enrolled yet, 77 not permitted, 78 the key
-    or what stands in its way is refused, and nothing was written.
+    or what stands in its way is refused, and nothing was written; or, with --revoke, sshd would
+    still find a key.
     """
     given = options.collect(
         env_file=env_file, state_directory=state_directory, access_directory=access_directory
     )
     from mast_agent import commands  # noqa: PLC0415 - not for --help
 
-    return commands.access(given, os.environ, revoke=revoke)
+    return commands.access(given, os.environ, revoke=revoke, unless_revoked=unless_revoked)
 
 
 def execute(arguments: Sequence[str]) -> int:

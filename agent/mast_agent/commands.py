@@ -168,11 +168,11 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
     return code
 
 
-def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int:
+def access(
+    options: Options, environ: Mapping[str, str], *, revoke: bool, unless_revoked: bool
+) -> int:
     """`mast-agent access`."""
-    from mast_agent import access as access_  # noqa: PLC0415 - only here
-    from mast_agent import journal  # noqa: PLC0415 - costly
-    from mast_agent.events import Event  # noqa: PLC0415
+    from mast_agent import closing, journal  # noqa: PLC0415 - costly
     from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
@@ -182,12 +182,10 @@ def access(options: Options, environ: Mapping[str, str], *, revoke: bool) -> int
     try:
         if revoke:
             # Whatever else is wrong: a door can always be closed.
-            gone = access_.revoke(config.access_directory)
-            reporter.done(Event.ACCESS_REVOKED, Phase.ACCESS, access_.revoked(gone))
-            return Code.OK
-        if failure is not None:
-            raise failure
-        reporter.done(Event.ACCESS_GRANTED, Phase.ACCESS, access_.granted(*access_.grant(config)))
+            kind, said = closing.revoke(config)
+        else:
+            kind, said = closing.grant(config, failure, by_hand=not unless_revoked)
+        reporter.done(kind, Phase.ACCESS, said)
     except Failure as error:
         reporter.failed(error, time.monotonic() - began)
         return error.code

@@ -1,13 +1,14 @@
 """`mast-agent reset`: forgets what this host knows of its enrollment; the database keeps it.
 
-With the record goes the key that it led to: a machine made from this one is another host.
+With the record goes the key that it led to: a machine made from this one is another host. What
+stays is that somebody has revoked Mast's access: no door is opened that was closed by hand.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mast_agent import access, causes, locks, published, record
+from mast_agent import causes, closing, locks, published, record, revocation
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ def run(state_directory: Path, runtime_directory: Path, access_directory: Path) 
         yield from _remove(state_directory, runtime_directory, access_directory)
 
 
-def _revoke(access_directory: Path) -> list[Path]:
+def _close(access_directory: Path, state_directory: Path) -> list[Path]:
     try:
-        return access.revoke(access_directory)
+        return closing.close(access_directory, state_directory, again="sudo mast-agent reset")
     except Failure as failure:
-        raise Failure(causes.RESET_DENIED, failure.message) from failure
+        raise Failure(causes.RESET_DENIED, failure.message, remedy=failure.remedy) from failure
 
 
 def _remove(
@@ -44,7 +45,7 @@ def _remove(
     )
     removed = 0
     # The open door first.
-    for path in _revoke(access_directory):
+    for path in _close(access_directory, state_directory):
         removed += 1
         yield f"removed {path}"
     for path in files:
@@ -62,3 +63,5 @@ def _remove(
         yield f"removed {path}"
     if not removed:
         yield "nothing to forget"
+    if found := revocation.find(access_directory):
+        yield f"Mast's access stays {found}"

@@ -62,6 +62,8 @@ def document(status: Status) -> dict[str, Any]:
         },
         "access": {
             "wanted": status.access_wanted,
+            "revoked": status.access.revoked is not None,
+            "revoked_at": status.access.revoked.at if status.access.revoked else None,
             "user": status.access.login.user,
             "user_exists": status.access.user_exists,
             "host": status.access.login.host,
@@ -190,7 +192,8 @@ def _record_text(status: Status) -> str:
 def _access_text(status: Status) -> str:
     seen, who = status.access, status.access.login
     if status.access_wanted is False:
-        return "off" if seen.key == "absent" else f"off, but the key is {seen.key}"
+        off = f"off: {seen.revoked}" if seen.revoked else "off"
+        return off if seen.key == "absent" else f"{off}; but the key is {seen.key}"
     if seen.failure is not None:
         # Where nothing says that it is wanted, what is missing may be missing on purpose.
         wanted = "" if status.access_wanted else "unknown whether wanted: "

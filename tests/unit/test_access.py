@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pwd
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import access, authorized_keys, causes, host, record, sshd
+from mast_agent import access, authorized_keys, causes, host, record, revocation, sshd
 from mast_agent.access import Login
 from mast_agent.failure import Code, Failure
 from mast_agent.record import Key
 from mast_agent.settings import Settings
 from unit import builders
 from unit.builders import PUBLIC_KEY, unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 USER = "mast-managed"
 LINE = authorized_keys.line(PUBLIC_KEY)
@@ -140,19 +142,6 @@ def test_full_disk(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No space left on device" in caught.value.message
 
 
-def test_denied_revoking(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may not take the key away is not sent to the unit that installs it."""
-
-    def revoke(_: object) -> list[Path]:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(authorized_keys, "revoke", revoke)
-    with pytest.raises(Failure) as caught:
-        access.revoke(config.access_directory)
-    assert caught.value.code == Code.NOPERM
-    assert caught.value.remedy == "Run it as root: sudo mast-agent access --revoke"
-
-
 def test_nothing_is_missing(config: Settings) -> None:
     """With account, key and sshd there is nothing to say."""
     saved = _record(config)
@@ -238,6 +227,22 @@ def test_wanted(config: Settings, special: dict[str, Any], *, expected: bool) ->
     assert access.wanted(Settings(**{**vars(config), "access": True}), found) is True
 
 
+def test_revoked_is_not_wanted(config: Settings) -> None:
+    """Where access was revoked by hand it is not wanted, whatever the unit is, and is said so."""
+    assert revocation.leave(config.access_directory) is None
+    found = unit("inactive", wanted_by=("mast-agent.service",))
+    told = Settings(**{**vars(config), "access": True})
+    for each in (
+        access.wanted(config, found),
+        access.wanted(told, found),
+        access.wanted(told, None),
+    ):
+        assert each is False
+    revoked = access.look(config, None).revoked
+    assert revoked is not None
+    assert "sudo mast-agent access" in str(revoked)
+
+
 def test_wanted_is_unknown_without_systemd(config: Settings) -> None:
     """Where systemd does not answer, nothing is claimed either way."""
     assert access.wanted(config, None) is None
@@ -248,5 +253,3 @@ def test_sentences() -> None:
     who = access.login({})
     assert "with the key that it reported" in access.granted(who, True)  # noqa: FBT003
     assert "nothing to do" in access.granted(who, False)  # noqa: FBT003
-    assert "systemctl mask" in access.revoked([Path("/x")])
-    assert "nothing to do" in access.revoked([])

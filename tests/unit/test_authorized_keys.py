@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -146,34 +147,92 @@ def test_somebody_elses_directory(directory: Path) -> None:
         authorized_keys.install(directory, USER, LINE)
 
 
-def test_revoke(directory: Path) -> None:
+def test_remove(directory: Path) -> None:
     """Every key is taken away, and the directory with them."""
     authorized_keys.install(directory, USER, LINE)
     (directory / "left.behind").write_text(OTHER)
-    assert authorized_keys.revoke(directory) == [directory / "left.behind", directory / USER]
+    gone = [directory / "left.behind", directory / USER]
+    assert authorized_keys.remove(directory) == (gone, [])
     assert not directory.exists()
-    assert authorized_keys.revoke(directory) == []
+    assert authorized_keys.remove(directory) == ([], [])
 
 
 @pytest.mark.parametrize("put", [each for each in IN_THE_WAY if each.id != "directory"])
-def test_revoke_takes_away_what_is_foreign_too(
+def test_remove_takes_away_what_is_foreign_too(
     directory: Path, put: Callable[[Path], None]
 ) -> None:
     """A door is closed whoever opened it; what a link names is left alone."""
     (directory.parent / "victim").write_text("untouched")
     directory.mkdir()
     put(directory / USER)
-    assert authorized_keys.revoke(directory) == [directory / USER]
+    assert authorized_keys.remove(directory) == ([directory / USER], [])
     assert (directory.parent / "victim").read_text() == "untouched"
 
 
-def test_revoke_follows_no_link(directory: Path) -> None:
-    """A link in place of the directory leads to nobody's files being removed."""
-    (directory.parent / "elsewhere").mkdir()
-    (directory.parent / "elsewhere" / "file").touch()
-    directory.symlink_to(directory.parent / "elsewhere")
-    assert authorized_keys.revoke(directory) == []
-    assert (directory.parent / "elsewhere" / "file").exists()
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere", "keys"])
+def test_link_in_the_directorys_place_is_removed(directory: Path, target: str) -> None:
+    """Sshd would follow it: the link goes, and what it leads to is left alone."""
+    elsewhere = directory.parent / "elsewhere"
+    authorized_keys.install(elsewhere, USER, LINE)
+    directory.symlink_to(directory.parent / target)
+    assert authorized_keys.remove(directory) == ([directory], [])
+    assert not os.path.lexists(directory)
+    assert (elsewhere / USER).exists()
+
+
+def test_link_above_the_directory_is_followed(directory: Path) -> None:
+    """Where a parent is a link, sshd follows it and so does this."""
+    authorized_keys.install(directory, USER, LINE)
+    (directory.parent / "link").symlink_to(directory.parent)
+    below = directory.parent / "link" / directory.name
+    assert authorized_keys.remove(below) == ([below / USER], [])
+    assert not directory.exists()
+
+
+def test_file_in_the_directorys_place(directory: Path) -> None:
+    """Below a file sshd finds nothing, and there is nothing to take away."""
+    directory.write_text(LINE)
+    assert authorized_keys.remove(directory) == ([], [])
+    assert authorized_keys.remove(directory / "below") == ([], [])
+
+
+def test_what_cannot_be_removed_is_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that stays keeps no other from being taken away, and is named with the reason."""
+    authorized_keys.install(directory, USER, LINE)
+    for name in ("a", "b"):
+        (directory / name).write_text(OTHER)
+    unlink = type(directory).unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:  # noqa: FBT001, FBT002 - pathlib's
+        if path.name == "b":
+            raise OSError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(type(directory), "unlink", refuse)
+    gone, ((path, error),) = authorized_keys.remove(directory)
+    assert gone == [directory / "a", directory / USER]
+    assert (path, error.errno) == (directory / "b", errno.EPERM)
+
+
+def test_directory_that_cannot_be_read(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked into is not taken for empty."""
+    directory.mkdir()
+
+    def deny(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(type(directory), "iterdir", deny)
+    gone, ((path, error),) = authorized_keys.remove(directory)
+    assert (gone, path, error.errno) == ([], directory, errno.EACCES)
+
+
+def test_mark_stays(directory: Path) -> None:
+    """The mark of a revocation is no key: neither installing nor removing touches it."""
+    directory.mkdir()
+    (directory / authorized_keys.MARK).write_text("{}")
+    authorized_keys.install(directory, USER, LINE)
+    assert authorized_keys.remove(directory) == ([directory / USER], [])
+    assert [path.name for path in directory.iterdir()] == [authorized_keys.MARK]
 
 
 def test_read(directory: Path) -> None:

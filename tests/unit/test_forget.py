@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import authorized_keys, causes, forget, locks, published, record
+from mast_agent import (
+    authorized_keys,
+    causes,
+    forget,
+    locks,
+    published,
+    record,
+    revocation,
+    sshd_config,
+)
 from mast_agent.failure import Code, Failure
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _sshd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no sshd to ask."""
+    monkeypatch.setattr(sshd_config, "key_files", lambda _: None)
 
 
 @pytest.fixture
@@ -88,13 +103,19 @@ def test_key_that_may_not_be_removed(
     state: Path, runtime: Path, access: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key that stays is a failed reset, with reset's own remedy; the record stays too."""
-
-    def deny(_: object) -> list[Path]:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(authorized_keys, "revoke", deny)
+    denied = [(access / "mast-managed", PermissionError(13, "Permission denied"))]
+    monkeypatch.setattr(authorized_keys, "remove", lambda _: ([], denied))
     with pytest.raises(Failure) as caught:
         list(forget.run(state, runtime, access))
     assert caught.value.cause is causes.RESET_DENIED
     assert "sudo mast-agent reset" in caught.value.remedy
     assert (state / record.FILE_NAME).exists()
+
+
+def test_revocation_stays(state: Path, runtime: Path, access: Path) -> None:
+    """A door that was closed by hand is not opened by forgetting; that it stays closed is said."""
+    assert revocation.leave(access) is None
+    *_, last = forget.run(state, runtime, access)
+    assert last.startswith("Mast's access stays revoked on ")
+    assert "sudo mast-agent access" in last
+    assert revocation.find(access) is not None
