@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: An account that every machine has, and that is not root.
 USER = "nobody"
+#: What `--revoke` leaves behind.
+MARK = ".revoked"
 YES = {"MAST_AGENT_ACCESS": "yes"}
 PREFIX = 'restrict,from="127.0.0.1,::1" '
 _ROTATE = """
@@ -57,7 +59,8 @@ def key_of(agent: Agent, cluster: Cluster, database: str) -> str:
 
 def installed(agent: Agent) -> str | None:
     """Return the one file in the directory of keys, None when there is none."""
-    names = [path.name for path in agent.access.iterdir()] if agent.access.exists() else []
+    found = agent.access.iterdir() if agent.access.exists() else []
+    names = [path.name for path in found if path.name != MARK]
     assert names in ([], [USER]), names
     return (agent.access / USER).read_text() if names else None
 
@@ -91,10 +94,56 @@ def test_from_report_to_file_and_away(agent: Agent, cluster: Cluster, database: 
 
     revoked = agent.run("access", "--revoke")
     assert revoked.code == 0, revoked
-    assert "systemctl mask mast-agent-access" in revoked.stderr, revoked
+    assert "removed" in revoked.stderr, revoked
+    assert "until: sudo mast-agent access" in revoked.stderr, revoked
     assert installed(agent) is None
-    assert not agent.access.exists()
     assert agent.run("access", "--revoke").code == 0
+
+
+def test_revoked_until_it_is_asked_for_by_hand(agent: Agent) -> None:
+    """What the unit runs leaves the door closed, whatever else happens; a hand opens it again."""
+    assert agent.enroll(30, **YES).code == 0
+    assert agent.run("access", "--unless-revoked").code == 0
+    key = installed(agent)
+    assert agent.run("access", "--revoke").code == 0
+    for _ in range(2):
+        assert agent.enroll(30, **YES).code == 0
+        kept = agent.run("access", "--unless-revoked")
+        assert kept.code == 0, kept
+        assert "nothing to do: access was revoked on 20" in kept.stderr, kept
+        assert installed(agent) is None
+    document = agent.status(**YES)
+    assert document["code"] == 0, document
+    assert document["access"]["wanted"] is False, document["access"]
+    assert document["access"]["revoked"] is True, document["access"]
+    said = agent.run("status", **YES)
+    assert "cannot log in" not in said.stdout, said
+    at = document["access"]["revoked_at"]
+    assert f"off: revoked on {at}; to allow it again: sudo mast-agent access\n" in said.stdout, said
+    # A broken environment file is no reason to complain about what is closed on purpose.
+    assert agent.run("access", "--unless-revoked", MAST_AGENT_ENV_FILE="/nowhere").code == 0
+    asked = agent.run("access")
+    assert asked.code == 0, asked
+    assert installed(agent) == key
+    assert agent.status(**YES)["access"]["revoked"] is False
+
+
+def test_resetting_opens_no_door(agent: Agent) -> None:
+    """The revocation outlives `reset` and a new enrollment; without one, a reset is forgotten."""
+    assert agent.enroll(30, **YES).code == 0
+    assert agent.run("access", "--revoke").code == 0
+    reset = agent.run("reset")
+    assert reset.code == 0, reset
+    assert "Mast's access stays revoked" in reset.stdout, reset
+    assert agent.enroll(30, **YES).code == 0
+    assert agent.run("access", "--unless-revoked").code == 0
+    assert installed(agent) is None
+    # Asked for before the host is enrolled, it is given by the unit afterwards.
+    assert agent.run("reset").code == 0
+    assert_refused(agent.run("access"), 75, "access-not-enrolled", "systemctl start mast-agent")
+    assert agent.enroll(30, **YES).code == 0
+    assert agent.run("access", "--unless-revoked").code == 0
+    assert installed(agent) is not None
 
 
 def test_status_names_what_keeps_mast_out(agent: Agent) -> None:
@@ -129,7 +178,7 @@ def test_check_says_beforehand_what_is_missing(agent: Agent) -> None:
     assert "no-such-user" in warnings[0], result
     assert "systemd-sysusers" in warnings[0], result
     assert "127.0.0.1:1" in warnings[1], result
-    assert "access" not in agent.run("check").stdout
+    assert "access: " not in agent.run("check").stdout
 
 
 def test_host_that_was_enrolled_before(agent: Agent, cluster: Cluster, database: str) -> None:

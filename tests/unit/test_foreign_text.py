@@ -22,7 +22,8 @@ SOURCES = {
     "error_message": {"connect.py"},
     "diag": {"session.py"},
     "message_primary": {"session.py"},
-    "content": {"output.py"},
+    # Of sshd's configuration the paths alone are shown.
+    "content": {"output.py", "sshd_config.py"},
     "stdout": {"process.py"},
     "stderr": {"process.py", "output.py", "evaluation.py"},
 }

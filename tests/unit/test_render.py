@@ -142,7 +142,7 @@ _SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
     ("access", "wanted", "text"),
     [
         (_access("absent"), False, "off"),
-        (_access("installed"), False, "off, but the key is installed"),
+        (_access("installed"), False, "off; but the key is installed"),
         (
             _access("installed"),
             True,
