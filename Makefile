@@ -6,15 +6,16 @@
 # make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
 #             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
-# demo and test set up what they need: Debian packages by apt (root, or sudo), Python packages by
-# pip into .venv, the reference release of Mast into build/.
+# They set up what they need: Debian packages by apt (root, or sudo), Python packages by pip into
+# .venv, the reference release of Mast into build/. A package needs Debian's packages alone, and
+# nix-proof brings nothing.
 
 SHELL = /bin/bash
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint bench nix-proof clean packages-demo packages-test
+.PHONY: help demo test lint bench nix-proof clean packages-demo packages-test packages-deb
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -49,6 +50,13 @@ packages-demo:
 
 packages-test:
 	@scripts/apt-packages test
+
+packages-deb:
+	@scripts/apt-packages deb
+
+# Man page and completions are made from the command line's help, which Debian's Typer can tell.
+deb install: PYTHON = /usr/bin/python3
+deb install: packages-deb
 
 # Newer than Debian's, also where Debian's are there: what is tested must not depend on what else
 # the machine has installed. A test of its own runs the agent with Debian's.

@@ -21,6 +21,7 @@ _FILES = (
     ("/var/lib/mast-agent/enrollment.json", "the record of this host's enrollment"),
     ("/run/mast-agent/status.json", "what the last run has to tell, readable by everybody"),
     ("/var/lib/mast-agent-access/mast-managed", "the key with which Mast logs in, for sshd"),
+    ("/var/lib/mast-agent-access/.revoked", "the mark of access --revoke; access removes it"),
     ("/usr/share/mast-agent/systemd", "drop-ins for the units, and a sample for sudo"),
     (
         "/usr/share/doc/mast-agent",

@@ -31,6 +31,7 @@ class Event(enum.Enum):
     MIGRATIONS_RETIRED = ("cb891694a33b4a2bbf9e7f466080ba1c", syslog.LOG_NOTICE)
     ACCESS_GRANTED = ("cfcc3a0adf9a464b95b4c4db2954500c", syslog.LOG_NOTICE)
     ACCESS_REVOKED = ("954502c41cfe4c0aa185929fa3e56083", syslog.LOG_NOTICE)
+    ACCESS_FAILED = ("730df32e0f7e46c3931f32aa7cc3ada9", syslog.LOG_ERR)
 
     def __init__(self, message_id: str, priority: int) -> None:
         self.message_id = message_id

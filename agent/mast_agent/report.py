@@ -136,7 +136,7 @@ class Reporter:
             self._since = now()
         self._error = _error(failure)
         self.event(
-            Event.FAILED,
+            Event.ACCESS_FAILED if failure.phase is Phase.ACCESS else Event.FAILED,
             f"{failure.message}{waited}. {failure.remedy} "
             f"[{failure.cause.slug}, exit {failure.code:d}]",
             cause=failure.cause.slug,

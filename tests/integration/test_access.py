@@ -116,7 +116,7 @@ def test_revoked_until_it_is_asked_for_by_hand(agent: Agent) -> None:
     assert document["code"] == 0, document
     assert document["access"]["wanted"] is False, document["access"]
     assert document["access"]["revoked"] is True, document["access"]
-    said = agent.run("status", **YES)
+    said = agent.run("status", MAST_AGENT_ACCESS="yes")
     assert "cannot log in" not in said.stdout, said
     at = document["access"]["revoked_at"]
     assert f"off: revoked on {at}; to allow it again: sudo mast-agent access\n" in said.stdout, said

@@ -219,8 +219,70 @@ def test_revoking_closes_the_door_at_once(second: dict[str, Any]) -> None:
     assert revoked["mast"]["code"] == 1
     assert "Unable to connect using the available authentication methods" in revoked["mast"]["err"]
     assert revoked["file"] == {}
-    assert "systemctl mask mast-agent-access" in revoked["said"]
-    assert "Mast cannot log in: no key" in revoked["status"]["text"].splitlines()[0]
+    assert "also over restarts and boots, until: sudo mast-agent access" in revoked["said"]
+
+
+def test_revoked_stays_revoked(second: dict[str, Any]) -> None:
+    """No start of a unit brings the key back, and everybody is told why and what to do."""
+    revoked = second["revoked"]
+    assert revoked["started"]["file"] == {}
+    assert revoked["started"]["unit"]["Result"] == "success"
+    assert "nothing to do: access was revoked on" in revoked["started"]["unit"]["StatusText"]
+    for user in ("status", "status_nobody"):
+        said = revoked[user]
+        assert said["code"] == 0, said
+        assert "cannot log in" not in said["text"], said
+        assert re.search(
+            "access      off: revoked on 20.*; to allow it again: sudo mast-agent access\n",
+            said["text"],
+        ), said
+
+
+def test_asked_for_by_hand_it_is_open_again(second: dict[str, Any]) -> None:
+    """What the status names as the way back is the way back."""
+    allowed = second["allowed"]
+    assert allowed["said"]["code"] == 0, allowed
+    assert allowed["mast"] == OK
+    assert "key installed" in allowed["status"]["text"]
+
+
+def test_link_in_the_directorys_place(second: dict[str, Any]) -> None:
+    """Sshd follows a link in the place of the directory: revoking takes it away."""
+    linked = second["linked"]
+    assert linked["before"]["out"] == "ok\n", linked
+    assert linked["said"]["code"] == 0, linked
+    assert "removed /var/lib/mast-agent-access" in linked["said"]["said"], linked
+    assert _refused(linked["after"]), linked
+    assert (linked["link"], linked["untouched"]) == (False, True)
+    said, ssh = linked["allowed"]
+    assert (said["code"], ssh["out"]) == (0, "ok\n"), linked
+
+
+def test_key_that_sshd_finds_elsewhere(second: dict[str, Any]) -> None:
+    """While sshd lets Mast in by another file, revoking fails and names the file."""
+    elsewhere = second["elsewhere"]
+    assert elsewhere["after"]["out"] == "ok\n", elsewhere
+    assert elsewhere["said"]["code"] == 78, elsewhere
+    assert "/srv/keys/mast-managed" in elsewhere["said"]["said"], elsewhere
+    assert "[access-key-elsewhere, exit 78]" in elsewhere["said"]["said"], elsewhere
+    said, ssh = elsewhere["again"]
+    assert said["code"] == 0, elsewhere
+    assert _refused(ssh), elsewhere
+
+
+@pytest.mark.parametrize(
+    ("what", "remedy"), [("file", "findmnt"), ("directory", "mount -o remount,rw")]
+)
+def test_key_that_cannot_be_removed(second: dict[str, Any], what: str, remedy: str) -> None:
+    """A key that stays is a failure with a remedy that fits, for root too."""
+    said, ssh = second["mounted"][what]
+    assert ssh["out"] == "ok\n", second["mounted"]
+    assert said["code"] == 77, said
+    assert "/var/lib/mast-agent-access/mast-managed cannot be changed" in said["said"]
+    assert remedy in said["said"], said
+    said, ssh = second["mounted"]["again"]
+    assert said["code"] == 0, said
+    assert _refused(ssh), ssh
 
 
 def test_masked_unit_keeps_it_closed(second: dict[str, Any]) -> None:
@@ -235,7 +297,7 @@ def test_masked_unit_keeps_it_closed(second: dict[str, Any]) -> None:
 
 
 def test_unmasked_unit_opens_it_again(second: dict[str, Any]) -> None:
-    """Unmasking and a restart of the agent are enough."""
+    """Unmasking and a restart of the agent are enough: nothing was revoked."""
     assert second["unmasked"]["mast"] == OK
 
 
@@ -247,6 +309,7 @@ def test_removing_the_package_closes_the_door(second: dict[str, Any]) -> None:
     assert _refused(removed["ssh"]), removed["ssh"]
     assert not removed["directory"]
     assert not removed["rule"]
+    assert removed["rules"] == []
     assert "/var/lib/mast-agent-access" not in removed["effective"]
     assert removed["account"] == ""
     assert removed["enabled"] == []

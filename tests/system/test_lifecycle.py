@@ -150,13 +150,60 @@ def test_a_reboot_changes_nothing(first: dict[str, Any], second: dict[str, Any])
 
 def test_upgrading_keeps_record_and_service(second: dict[str, Any]) -> None:
     """A newer package replaces the agent; Mast runs on, the record and the enabling stay."""
-    upgrade = second["upgrade"]
+    upgrade = second["rules"]["upgrade"]
     assert upgrade["code"] == 0, upgrade["output"]
     assert upgrade["version"] == NEWER
     assert upgrade["same"]
     assert upgrade["enabled"] == "enabled"
     assert upgrade["status"] == 0
     assert upgrade["reload_needed"] == {"NeedDaemonReload": "no"}
+
+
+def test_a_restart_of_mast_has_the_agent_look_again(first: dict[str, Any]) -> None:
+    """One query, and no eval; a stop takes the agent's state along, and a start brings a run."""
+    seen = first["with_mast"]
+    runs = [seen[name] for name in ("before", "restarted", "started")]
+    assert len({run["invocation"] for run in runs}) == 3
+    assert {run["evals"] for run in runs} == {seen["before"]["evals"]}
+    assert seen["restarted"]["servers"] == seen["started"]["servers"]
+    assert seen["stopped"]["ActiveState"] == "inactive"
+    assert seen["stopped"]["Result"] == "success"
+
+
+def test_revoked_access_stays_revoked_over_a_boot(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Neither the boot nor a start of the unit brings the key; asking for it by hand does."""
+    assert first["revoked"] == 0
+    assert second["still_revoked"]["key"] is False
+    assert second["still_revoked"]["status"]["code"] == 0
+    assert "off: revoked on " in second["still_revoked"]["status"]["text"]
+    assert second["allowed"] == {"code": 0, "key": True}
+
+
+def test_sshds_rule_is_kept_like_a_configuration_file(second: dict[str, Any]) -> None:
+    """Removed it stays removed, and what was written in its place stays so."""
+    rules = second["rules"]
+    assert rules["installed"] == "/usr/share/mast-agent/systemd/sshd.conf"
+    assert not rules["upgrade"]["rule"]
+    assert rules["removed"]["read_by_sshd"] == []
+    assert rules["again"]["rule"] == "# the administrator's\n"
+    assert rules["again"]["files"] == ["mast-agent.conf"]
+    assert not rules["stays_removed"]
+
+
+def test_installing_again_says_that_mast_is_stopped(second: dict[str, Any]) -> None:
+    """Removing stops Mast and says so; installing again says how to start it, as it was before."""
+    rules = second["rules"]
+    assert "Stopping Mast" in rules["removed"]["said"]
+    assert rules["removed"]["mast"] != "active"
+    assert rules["removed"]["key"] is False
+    assert "mask mast-agent-access" not in rules["removed"]["said"]
+    assert "sudo mast-agent" not in rules["removed"]["said"], "no hint of what is gone"
+    assert rules["again"]["code"] == 0
+    assert "To start it: systemctl start mast" in rules["again"]["said"]
+    assert "To start it" not in rules["upgrade"]["output"], "an upgrade leaves it running"
+    assert rules["as_before"] == {"evals": second["evals"], "servers": second["servers"]}
 
 
 def test_removing_keeps_the_record_and_purging_does_not(second: dict[str, Any]) -> None:
@@ -171,3 +218,4 @@ def test_removing_keeps_the_record_and_purging_does_not(second: dict[str, Any]) 
     assert remove["enabled"] == []
     assert not remove["drop_in"]
     assert remove["rows"] == second["servers"]
+    assert remove["rules"] == []

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from system.conftest import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ _FISH = "usr/share/fish/vendor_completions.d/mast-agent.fish"
 _COMMANDS = ("enroll", "status", "check", "reset", "access")
 _OPTIONS = (
     *("--timeout", "--force", "--json", "--wait", "--env-file", "--state-directory"),
-    *("--access", "--access-directory", "--revoke"),
+    *("--access", "--access-directory", "--revoke", "--unless-revoked"),
 )
 
 
@@ -47,6 +48,36 @@ def test_building_twice_gives_the_same_file(make_deb: Callable[[str], Path]) -> 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SOURCE_DATE_EPOCH", "1700000000")
         assert make_deb("once").read_bytes() == make_deb("twice").read_bytes()
+
+
+def test_it_is_built_from_a_fresh_clone(tmp_path: Path) -> None:
+    """The first make target that is ever run makes the package; nothing else has to be there."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", REPOSITORY, clone], check=True)
+    # What is not committed yet is what is tested.
+    for path in ("Makefile", "scripts", "packaging", "systemd", "agent"):
+        subprocess.run(["cp", "-rT", REPOSITORY / path, clone / path], check=True)
+    done = subprocess.run(
+        ["make", "-s", "deb"], cwd=clone, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = (clone / "dist").glob("mast-agent_*_all.deb")
+    assert not (clone / ".venv").exists()
+    listed = subprocess.run(["dpkg-deb", "-c", built], capture_output=True, text=True, check=True)
+    assert "./usr/share/man/man1/mast-agent.1.gz" in listed.stdout
+
+
+def test_it_opens_no_port(package: Path) -> None:
+    """An sshd that listens on all addresses is not installed by default: it is for Mast alone."""
+    fields = subprocess.run(
+        ["dpkg-deb", "-f", package, "Depends", "Recommends", "Suggests"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = dict(line.split(": ", 1) for line in fields.splitlines())
+    assert "openssh" not in found["Depends"] + found["Recommends"]
+    assert found["Suggests"] == "openssh-server"
 
 
 def test_the_man_page_renders_without_a_warning(tree: Path) -> None:

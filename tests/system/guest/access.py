@@ -111,7 +111,12 @@ def second_boot() -> dict[str, Any]:
     facts: dict[str, Any] = {"mast": _mast_logs_in(), "file": before, "evals": inside.evals()}
     facts["again"] = _enroll_again(before)
     facts["silent"] = _silent_sshd()
+    _take_private_key()
+    facts["linked"] = _revoke_through_a_link()
+    facts["elsewhere"] = _revoke_while_sshd_looks_elsewhere()
+    facts["mounted"] = _revoke_what_is_mounted()
     facts["revoked"] = _revoke()
+    facts["allowed"] = _allow()
     facts["masked"] = _mask()
     facts["unmasked"] = _unmask()
     facts["removed"] = _remove()
@@ -331,13 +336,78 @@ def _silent_sshd() -> dict[str, Any]:
     return facts
 
 
+def _revoke_through_a_link() -> dict[str, Any]:
+    """Move the directory away and leave a link: sshd follows it, and revoking closes the door."""
+    elsewhere = Path("/srv/keys")
+    DIRECTORY.rename(elsewhere)
+    DIRECTORY.symlink_to(elsewhere)
+    facts: dict[str, Any] = {"before": _ssh("echo ok"), "said": _access("--revoke")}
+    facts |= {"after": _ssh("echo ok"), "link": DIRECTORY.is_symlink()}
+    facts["untouched"] = (elsewhere / USER).exists()
+    facts["allowed"] = [_access(), _ssh("echo ok")]
+    return facts
+
+
+def _revoke_while_sshd_looks_elsewhere() -> dict[str, Any]:
+    """Have sshd read another file for the user, with the same key in it."""
+    rule = Path("/etc/ssh/sshd_config.d/00-elsewhere.conf")
+    rule.write_text(
+        f"Match User {USER}\n  AuthorizedKeysFile /srv/keys/%u\nMatch all\n", encoding="utf-8"
+    )
+    inside.must("systemctl", "reload", "ssh")
+    facts: dict[str, Any] = {"said": _access("--revoke"), "after": _ssh("echo ok")}
+    Path("/srv/keys", USER).unlink()
+    facts["again"] = [_access("--revoke"), _ssh("echo ok")]
+    rule.unlink()
+    inside.must("systemctl", "reload", "ssh")
+    _access()
+    return facts
+
+
+def _revoke_what_is_mounted() -> dict[str, Any]:
+    """Mount the key over itself, and the directory read-only: neither can be removed."""
+    facts: dict[str, Any] = {}
+    key = str(DIRECTORY / USER)
+    inside.must("mount", "--bind", key, key)
+    facts["file"] = [_access("--revoke"), _ssh("echo ok")]
+    inside.must("umount", key)
+    inside.must("mount", "--bind", str(DIRECTORY), str(DIRECTORY))
+    inside.must("mount", "-o", "remount,bind,ro", str(DIRECTORY))
+    facts["directory"] = [_access("--revoke"), _ssh("echo ok")]
+    inside.must("umount", str(DIRECTORY))
+    facts["again"] = [_access("--revoke"), _ssh("echo ok")]
+    _access()
+    return facts
+
+
+def _access(*options: str) -> dict[str, Any]:
+    ran = inside.run("mast-agent", "access", *options)
+    return {"code": ran.code, "said": ran.err}
+
+
 def _revoke() -> dict[str, Any]:
-    said = inside.run("mast-agent", "access", "--revoke")
-    return {"said": said.err, "mast": _mast_logs_in(), "file": _file(), "status": inside.status()}
+    """Revoke, and start everything that could bring the key back."""
+    facts = {
+        "said": _access("--revoke")["said"],
+        "mast": _mast_logs_in(),
+        "file": _file(),
+        "status": inside.status(),
+        "status_nobody": inside.status(user="nobody"),
+    }
+    inside.must("systemctl", "restart", "mast-agent")
+    inside.must("systemctl", "start", _UNIT)
+    facts["started"] = {"file": _file(), "unit": inside.show(_UNIT, "Result", "StatusText")}
+    return facts
+
+
+def _allow() -> dict[str, Any]:
+    """Ask for access by hand."""
+    return {"said": _access(), "mast": _mast_logs_in(), "status": inside.status()}
 
 
 def _mask() -> dict[str, Any]:
     """With the unit masked the host stays enrolled, and no start opens the door again."""
+    (DIRECTORY / USER).unlink()
     inside.must("systemctl", "mask", _UNIT)
     inside.must("systemctl", "restart", "mast-agent")
     return {
@@ -370,6 +440,7 @@ def _remove() -> dict[str, Any]:
     }
     purged = inside.run("apt-get", "purge", "-y", "mast-agent")
     facts["purge_code"] = purged.code
+    facts["rules"] = [str(path) for path in Path("/etc/ssh").rglob("mast-agent*")]
     facts["account"] = inside.run("getent", "passwd", USER).out
     facts["enabled"] = [str(path) for path in Path("/etc/systemd/system").rglob("mast-agent*")]
     return facts

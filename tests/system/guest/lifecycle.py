@@ -13,6 +13,8 @@ import inside
 
 UNITS = ("mast-agent.service", "mast-agent-access.service", "mast.service")
 PACKAGES = Path("/opt/packages")
+KEY = Path("/var/lib/mast-agent-access/mast-managed")
+RULE = Path("/etc/ssh/sshd_config.d/mast-agent.conf")
 DROP_IN_SOURCES = Path("/usr/share/mast-agent/systemd")
 
 
@@ -76,6 +78,9 @@ def first_boot() -> dict[str, Any]:
     facts["command_lines"] = seen
     facts["leaks"] = leaks(seen)
     facts["units"] = _analyze()
+    facts["with_mast"] = _start_and_stop_mast()
+    _await_key()
+    facts["revoked"] = inside.run("mast-agent", "access", "--revoke").code
     return facts
 
 
@@ -88,8 +93,75 @@ def second_boot() -> dict[str, Any]:
         "status": inside.status(),
         "record": inside.record(),
     }
-    facts["upgrade"] = _upgrade()
+    inside.must("systemctl", "start", "mast-agent-access")
+    facts["still_revoked"] = {"key": KEY.exists(), "status": inside.status(user="nobody")}
+    facts["allowed"] = {"code": inside.run("mast-agent", "access").code, "key": KEY.exists()}
+    facts["rules"] = _rules()
     facts["remove"] = _remove()
+    return facts
+
+
+def _start_and_stop_mast() -> dict[str, Any]:
+    """Restart, stop and start Mast, and look at what the agent does about it."""
+    facts: dict[str, Any] = {"before": _run()}
+    inside.must("systemctl", "restart", "mast.service", seconds=120)
+    facts["restarted"] = _await_run(facts["before"])
+    inside.must("systemctl", "stop", "mast.service", seconds=120)
+    facts["stopped"] = inside.agent()
+    inside.must("systemctl", "start", "mast.service", seconds=120)
+    facts["started"] = _await_run(facts["restarted"])
+    return facts
+
+
+def _run() -> dict[str, Any]:
+    """Return which run of the agent this is, and how many evals there have been."""
+    invocation = inside.show("mast-agent.service", "InvocationID")["InvocationID"]
+    return {"invocation": invocation, "evals": inside.evals()}
+
+
+def _await_run(last: dict[str, Any]) -> dict[str, Any]:
+    inside.until(
+        lambda: inside.enrolled() and _run()["invocation"] != last["invocation"],
+        seconds=60, what="another run of the agent",
+    )  # fmt: skip
+    return _run() | {"servers": inside.servers()}
+
+
+def _await_key() -> None:
+    inside.until(KEY.exists, seconds=30, what="the key")
+
+
+def _rules() -> dict[str, Any]:
+    """Remove sshd's rule and upgrade; write another one, remove the package, install it again."""
+    newer = str(PACKAGES / "newer.deb")
+    facts: dict[str, Any] = {"installed": str(RULE.readlink())}
+    RULE.unlink()
+    facts["upgrade"] = _upgrade(newer)
+    RULE.write_text("# the administrator's\n", encoding="utf-8")
+    removed = inside.run("apt-get", "remove", "-y", "mast-agent")
+    facts["removed"] = {
+        "said": removed.out + removed.err,
+        "key": KEY.exists(),
+        "read_by_sshd": [path.name for path in RULE.parent.glob("mast-agent*.conf")],
+        "mast": inside.run("systemctl", "is-active", "mast").out.strip(),
+    }
+    again = inside.run("apt-get", "install", "-y", newer)
+    facts["again"] = {
+        "code": again.code,
+        "said": again.out + again.err,
+        "rule": RULE.read_text(encoding="utf-8"),
+        "files": [path.name for path in RULE.parent.glob("mast-agent*")],
+    }
+    inside.must("systemctl", "start", "mast", seconds=120)
+    inside.await_state("exited")
+    _await_key()
+    facts["as_before"] = {"evals": inside.evals(), "servers": inside.servers()}
+    RULE.unlink()
+    inside.must("apt-get", "remove", "-y", "mast-agent")
+    inside.must("apt-get", "install", "-y", newer)
+    facts["stays_removed"] = RULE.is_symlink() or RULE.exists()
+    inside.must("systemctl", "start", "mast", seconds=120)
+    inside.await_state("exited")
     return facts
 
 
@@ -194,10 +266,10 @@ def exposure(unit: str) -> float:
     return float(out.rsplit("exposure level for", 1)[1].split(": ")[1].split()[0])
 
 
-def _upgrade() -> dict[str, Any]:
+def _upgrade(newer: str) -> dict[str, Any]:
     """Install a newer version over the running one."""
     before = inside.show("mast.service", "MainPID")["MainPID"], inside.record()
-    ran = inside.run("apt-get", "install", "-y", str(PACKAGES / "newer.deb"))
+    ran = inside.run("apt-get", "install", "-y", newer)
     return {
         "code": ran.code,
         "output": ran.out + ran.err,
@@ -206,6 +278,7 @@ def _upgrade() -> dict[str, Any]:
         "enabled": inside.run("systemctl", "is-enabled", "mast-agent").out.strip(),
         "status": inside.status()["code"],
         "reload_needed": inside.show("mast-agent.service", "NeedDaemonReload"),
+        "rule": RULE.is_symlink() or RULE.exists(),
     }
 
 
@@ -228,6 +301,7 @@ def _remove() -> dict[str, Any]:
         + [str(path) for path in Path("/etc/systemd/system").rglob("mast.service*")],
         "drop_in": Path("/usr/lib/systemd/system/mast-agent.service.d").exists(),
         "rows": inside.servers(),
+        "rules": [str(path) for path in Path("/etc/ssh").rglob("mast-agent*")],
     }
 
 
