@@ -170,7 +170,7 @@ def test_installed_files(recorded: Any, tmp_path: Path) -> None:
     ("unit", "command"),
     [
         ("mast-agent", "enroll"),
-        ("mast-agent-access", "access --state-directory /var/lib/mast-agent"),
+        ("mast-agent-access", "access --unless-revoked --state-directory /var/lib/mast-agent"),
     ],
 )
 def test_the_units_are_those_of_debian(
