@@ -7,7 +7,6 @@ Elixir.
 
 from __future__ import annotations
 
-import contextlib
 import pwd
 import re
 from dataclasses import dataclass
@@ -202,7 +201,7 @@ def look(
         key=key,
         listening=listening,
         problems=tuple(problems),
-        revoked=_revoked(config.access_directory),
+        revoked=revocation.seen(config.access_directory),
     )
 
 
@@ -212,19 +211,13 @@ def wanted(config: Settings, unit: Unit | None) -> bool | None:
     It is when the agent has been told so, or when the unit is there and has been enabled; and not
     where it was revoked by hand.
     """
-    if _revoked(config.access_directory) is not None:
+    if revocation.seen(config.access_directory) is not None:
         return False
     if config.access:
         return True
     if unit is None:
         return None
     return unit.load_state == "loaded" and units.AGENT in unit.wanted_by
-
-
-def _revoked(directory: Path) -> Revocation | None:
-    with contextlib.suppress(Failure):
-        return revocation.find(directory)
-    return None
 
 
 def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[str, Failure | None]:

@@ -8,6 +8,7 @@ worst that can be left behind is an open door.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -108,6 +109,9 @@ def _require_ours(path: Path, file_type: int, kind: str) -> None:
     found = path.lstat()
     if stat.S_IFMT(found.st_mode) != file_type:
         raise ForeignPathError(f"{path} is not {kind}")
+    if found.st_uid == 0 != os.geteuid():
+        # As it should be; the one who asks is not root.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if found.st_uid != os.geteuid():
         raise ForeignPathError(f"{path} belongs to the user {found.st_uid}")
     if found.st_mode & _WRITABLE_BY_OTHERS:

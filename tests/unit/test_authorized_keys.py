@@ -147,6 +147,18 @@ def test_somebody_elses_directory(directory: Path) -> None:
         authorized_keys.install(directory, USER, LINE)
 
 
+@pytest.mark.root
+def test_somebody_else_before_roots_directory(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that is root's, as it should be, is not called foreign: one has to be root."""
+    authorized_keys.install(directory, USER, LINE)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PermissionError):
+        authorized_keys.install(directory, USER, OTHER)
+    assert (directory / USER).read_text() == LINE
+
+
 def test_remove(directory: Path) -> None:
     """Every key is taken away, and the directory with them."""
     authorized_keys.install(directory, USER, LINE)
