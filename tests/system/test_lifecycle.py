@@ -168,6 +168,7 @@ def test_a_restart_of_mast_has_the_agent_look_again(first: dict[str, Any]) -> No
     assert seen["restarted"]["servers"] == seen["started"]["servers"]
     assert seen["stopped"]["ActiveState"] == "inactive"
     assert seen["stopped"]["Result"] == "success"
+    assert not any(seen["often"]), "nobody is locked out by restarting it"
 
 
 def test_revoked_access_stays_revoked_over_a_boot(
