@@ -45,6 +45,7 @@ install:
 	install -m 0644 systemd/sysusers.conf $(DESTDIR)$(sysusersdir)/mast-agent.conf
 	install -m 0644 systemd/mast-agent.catalog $(DESTDIR)$(catalogdir)/mast-agent.catalog
 	install -m 0644 $(MAST_AGENT_DROP_INS) $(DESTDIR)$(datadir)/systemd
+	install -m 0644 nix/bootstrap.ex $(DESTDIR)$(datadir)/bootstrap.ex
 	$(generate) packaging/manpage.py $(MAST_AGENT_VERSION) >$(DESTDIR)$(mandir)/mast-agent.1
 	$(generate) packaging/completions.py bash >$(DESTDIR)$(bashdir)/mast-agent
 	$(generate) packaging/completions.py zsh >$(DESTDIR)$(zshdir)/_mast-agent

@@ -1,8 +1,7 @@
 """The host's side of being managed: who Mast logs in as, with which key, and whether it can.
 
-`grant` puts the key that Mast reported into sshd's hands, as root alone can; `look` only looks, as
-anybody may. Taking it away is `closing`'s. Mast's side, the private key and the row, stays in
-Elixir.
+`look` only looks, as anybody may. Putting Mast's key into sshd's hands is `admission`'s, taking it
+away `closing`'s. Mast's side, the private key and the row, stays in Elixir.
 """
 
 from __future__ import annotations
@@ -55,8 +54,9 @@ class Login:
 class Access:
     """What could be seen of it. `problems` are what keeps Mast out, the first one first.
 
-    `key` is "installed", "absent", "outdated", "unreadable" or "foreign"; `listening` is None
-    where that cannot be told. `revoked` is the mark of `access --revoke`.
+    `key` is "installed", "absent", "outdated", "unreadable" or "foreign"; `key_at` is since when,
+    in seconds of the wall clock; `listening` is None where that cannot be told. `revoked` is the
+    mark of `access --revoke`.
     """
 
     login: Login
@@ -65,6 +65,7 @@ class Access:
     listening: bool | None
     problems: tuple[Failure, ...]
     revoked: Revocation | None = None
+    key_at: float | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -91,41 +92,13 @@ def login(mast: Mapping[str, str]) -> Login:
     )
 
 
-def grant(config: Settings) -> tuple[Login, bool]:
-    """Install the recorded key; tell for whom, and whether that changed anything.
-
-    Raises Failure, and then nothing was written: 70 Mast did not report a key; 75 not enrolled,
-    or the disk is full; 77 not root; 78 the key, the user, the record or what stands in the way.
-    """
-    self_login.require_usable(config.mast)
-    who = login(config.mast)
-    _require_user(who.user)
-    content = authorized_keys.line(_key(_recorded(config.state_directory)))
-    try:
-        return who, authorized_keys.install(config.access_directory, who.user, content)
-    except authorized_keys.ForeignPathError as error:
-        raise Failure(causes.ACCESS_PATH_FOREIGN, str(error)) from error
-    except PermissionError as error:
-        raise _denied(config.access_directory, error) from error
-    except OSError as error:
-        raise Failure(
-            causes.ACCESS_UNWRITABLE,
-            f"the key cannot be written to {config.access_directory}: {error.strerror}",
-        ) from error
-
-
-def granted(who: Login, changed: bool) -> str:  # noqa: FBT001 - what `grant` returns
-    """Return what to say of `grant`."""
-    if changed:
-        return f"Mast may log in as {who.user} from this host, with the key that it reported"
-    return f"nothing to do: Mast may log in as {who.user} already"
-
-
-def _denied(directory: Path, error: OSError) -> Failure:
+def denied(directory: Path, error: OSError) -> Failure:
+    """Return the Failure (77) for a directory of keys that may not be changed."""
     return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
 
 
-def _require_user(user: str) -> None:
+def require_user(user: str) -> None:
+    """Raise Failure (78) unless the account is there, and is not root."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
@@ -136,7 +109,7 @@ def _require_user(user: str) -> None:
         raise Failure(causes.ACCESS_USER_MALFORMED, f"MAST_SELF_USER is {user}, which is root")
 
 
-def _recorded(directory: Path) -> Record:
+def recorded_here(directory: Path) -> Record:
     """Return the record of this machine. What was copied from another says nothing here."""
     try:
         found = record.load(directory)
@@ -153,7 +126,8 @@ def _recorded(directory: Path) -> Record:
     return found
 
 
-def _key(recorded: Record) -> str:
+def reported_key(recorded: Record) -> str:
+    """Return the key in a record. Raises Failure: 70 there is none, 78 it is none of ours."""
     if recorded.key is None or recorded.key.public is None:
         raise Failure(
             causes.ACCESS_KEY_UNKNOWN,
@@ -179,7 +153,7 @@ def look(
     mast = {**(told or {}), **variables(config.mast)}
     try:
         who = login(mast)
-        _require_user(who.user)
+        require_user(who.user)
     except Failure as error:
         problems.append(error)
         who = login({**mast, "MAST_SELF_USER": DEFAULT_USER})
@@ -202,6 +176,7 @@ def look(
         listening=listening,
         problems=tuple(problems),
         revoked=revocation.seen(config.access_directory),
+        key_at=authorized_keys.installed_at(config.access_directory, who.user),
     )
 
 
@@ -228,7 +203,7 @@ def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[s
     except OSError:
         return "unreadable", None
     try:
-        expected = authorized_keys.line(_key(recorded)) if recorded is not None else None
+        expected = reported_key(recorded) if recorded is not None else None
     except Failure as unknown:
         # One that was installed earlier may still be right.
         return ("absent", unknown) if installed is None else ("installed", None)
@@ -236,7 +211,7 @@ def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[s
         return "absent", Failure(
             causes.ACCESS_KEY_ABSENT, f"no key of Mast's is installed for the user {user}"
         )
-    if expected is not None and installed != expected:
+    if expected is not None and f" {expected}\n" not in installed:
         return "outdated", Failure(
             causes.ACCESS_KEY_OUTDATED,
             f"the key that is installed for the user {user} is not the one that Mast has",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 from mast_agent import storage
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 #: Says in the same directory that no key is to be installed: no user has such a name.
 MARK = ".revoked"
-
-#: No forwarding of any kind, no terminal, no rc file, and from this host alone.
-OPTIONS = 'restrict,from="127.0.0.1,::1"'
+TRIAL_COMMENT = "mast-agent-trial"
+"""Ends the line of a key that is there for a trial login alone (`trial`)."""
 
 _MODE = 0o644
 """sshd reads it as the user; it is a public key."""
@@ -34,13 +35,31 @@ class ForeignPathError(Exception):
     """Something stands there that was not put there by us; the text says what."""
 
 
-def line(key: str) -> str:
-    """Return the content of the file for a key, as `public_key.parse` returns one."""
-    return f"{OPTIONS} {key}\n"
+def line(key: str, sources: Sequence[str]) -> str:
+    """Return the content of the file for a key, as `public_key.parse` returns one.
+
+    No forwarding of any kind, no terminal, no rc file, and from these addresses alone.
+    """
+    return f"{_options(sources)} {key}\n"
+
+
+def trial_line(key: str, sources: Sequence[str], expires: dt.datetime) -> str:
+    """Return the line for a key with the same options, which is good until `expires` (UTC)."""
+    return f'{_options(sources)},expiry-time="{expires:%Y%m%d%H%M%SZ}" {key} {TRIAL_COMMENT}\n'
+
+
+def _options(sources: Sequence[str]) -> str:
+    return f'restrict,from="{",".join(sources)}"'
+
+
+def without_trials(content: str) -> str:
+    """Return the content of a file without the lines of trial logins."""
+    lines = content.splitlines(keepends=True)
+    return "".join(each for each in lines if not each.rstrip("\n").endswith(f" {TRIAL_COMMENT}"))
 
 
 def read(directory: Path, user: str) -> str | None:
-    """Return what is installed for `user`, None when nothing is.
+    """Return what is installed for `user`, a trial's key aside; None when nothing is.
 
     Raises ForeignPathError for what sshd would read and we did not write, and OSError.
     """
@@ -52,7 +71,7 @@ def read(directory: Path, user: str) -> str | None:
     if fd is None:
         return None
     with os.fdopen(fd, "rb") as file:
-        return file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")
+        return without_trials(file.read(_MAX_BYTES).decode("utf-8", "backslashreplace"))
 
 
 def install(directory: Path, user: str, content: str) -> bool:
@@ -80,6 +99,57 @@ def make(directory: Path) -> None:
         directory.mkdir(parents=True)
         directory.chmod(0o755)  # whatever the umask is: sshd looks into it as the user
     _require_ours(directory, stat.S_IFDIR, "a directory")
+
+
+@contextlib.contextmanager
+def beside(directory: Path, user: str, trial: str) -> Iterator[None]:
+    """Have the line of a trial beside what is installed for `user`, for as long as the block runs.
+
+    Raises ForeignPathError and OSError.
+    """
+    path = directory / user
+    content = read(directory, user) or ""
+    before = path.stat()
+    storage.replace(path, f"{content}{trial}".encode(), mode=_MODE, durable=False)
+    try:
+        yield
+    finally:
+        remove_trials(directory)
+        # Since when Mast's own key is there: a trial does not change that.
+        with contextlib.suppress(FileNotFoundError):  # revoked meanwhile
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def installed_at(directory: Path, user: str) -> float | None:
+    """Return since when the present key is there, in seconds of the wall clock; None for never."""
+    try:
+        return (directory / user).lstat().st_mtime
+    except OSError:
+        return None
+
+
+def remove_trials(directory: Path) -> bool:
+    """Take away the lines of trials, and tell whether there were any. Raises OSError.
+
+    So are files that were not written to their end. What is not a file of ours is left alone.
+    """
+    found = False
+    for path in sorted(directory.iterdir()) if directory.is_dir() else []:
+        try:
+            _require_ours(path, stat.S_IFREG, "a regular file")
+        except ForeignPathError:
+            continue
+        if storage.is_temporary(path):
+            path.unlink()
+            found = True
+            continue
+        content = path.read_text(encoding="utf-8", errors="surrogateescape")
+        kept = without_trials(content)
+        if kept != content:
+            found = True
+            encoded = kept.encode("utf-8", "surrogateescape")
+            storage.replace(path, encoded, mode=_MODE, durable=True)
+    return found
 
 
 def remove(directory: Path) -> tuple[list[Path], list[tuple[Path, OSError]]]:

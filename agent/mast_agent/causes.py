@@ -252,7 +252,7 @@ LOCK_DENIED = _cause(
 )  # fmt: skip
 BOOTSTRAP_MISSING = _cause(
     "bootstrap-missing", Phase.ENROLL, Code.SOFTWARE, _NO,
-    "Install a Mast that has Mast.Bootstrap.self_enroll!/0",
+    "Build Mast with bootstrap.ex of this project (/usr/share/mast-agent/bootstrap.ex)",
 )  # fmt: skip
 NAME_TAKEN = _cause(
     "name-taken", Phase.ENROLL, Code.SOFTWARE, _NO,
@@ -400,6 +400,57 @@ RECORD_UNWRITABLE = _cause(
 ACCESS_KEY_REPLACED = _cause(
     "access-key-replaced", Phase.ACCESS, Code.TEMPFAIL, _NO,
     "Have Mast asked for it: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+
+# --- access: what sshd, the account or the network do to Mast's login ---------------------------
+_RELOAD = "then: systemctl reload ssh"
+ACCESS_HOST_FOREIGN = _cause(
+    "access-host-foreign", Phase.ACCESS, Code.CONFIG, _NO,
+    "Set MAST_SELF_HOST to 127.0.0.1 or to an IPv4 address of this host, or leave it out",
+)  # fmt: skip
+SSHD_OTHER_PORT = _cause(
+    "sshd-other-port", Phase.ACCESS, Code.CONFIG, _NO,
+    "Set MAST_SELF_PORT to sshd's port, then: systemctl restart --no-block mast-agent",
+)  # fmt: skip
+SSHD_USER_REFUSED = _cause(
+    "sshd-user-refused", Phase.ACCESS, Code.CONFIG, _NO,
+    f"Correct the lists of users and groups in sshd_config, {_RELOAD}",
+)  # fmt: skip
+SSHD_PUBKEY_OFF = _cause(
+    "sshd-pubkey-off", Phase.ACCESS, Code.CONFIG, _NO,
+    f"Set PubkeyAuthentication yes in sshd_config, {_RELOAD}",
+)  # fmt: skip
+SSHD_KEY_FILE = _cause(
+    "sshd-key-file", Phase.ACCESS, Code.CONFIG, _NO,
+    f"Have sshd read the rule for this user (docs/access.md), {_RELOAD}",
+)  # fmt: skip
+SSHD_METHODS = _cause(
+    "sshd-methods", Phase.ACCESS, Code.CONFIG, _NO,
+    f"Take AuthenticationMethods out of sshd_config for this user, {_RELOAD}",
+)  # fmt: skip
+SSHD_COMMAND_FORCED = _cause(
+    "sshd-command-forced", Phase.ACCESS, Code.CONFIG, _NO,
+    f"Take ForceCommand out of sshd_config for this user, {_RELOAD}",
+)  # fmt: skip
+ACCOUNT_SHELL = _cause(
+    "account-shell", Phase.ACCESS, Code.CONFIG, _NO,
+    "Give the account a shell that runs commands, as root: usermod -s /bin/sh USER",
+)  # fmt: skip
+ACCOUNT_LOCKED = _cause(
+    "account-locked", Phase.ACCESS, Code.CONFIG, _NO,
+    "Unlock it without a password, as root: usermod -p '*' USER",
+)  # fmt: skip
+ACCOUNT_EXPIRED = _cause(
+    "account-expired", Phase.ACCESS, Code.CONFIG, _NO,
+    "Let it live on, as root: usermod -e '' USER",
+)  # fmt: skip
+MAST_STAYS_AWAY = _cause(
+    "mast-stays-away", Phase.ACCESS, Code.TEMPFAIL, _NO,
+    "See Mast's own log (journalctl -u mast); its SSH client may be too old (docs/access.md)",
+)  # fmt: skip
+LOGIN_REFUSED = _cause(
+    "login-refused", Phase.ACCESS, Code.CONFIG, _NO,
+    "See what sshd says: journalctl -t sshd -t sshd-session -n 20",
 )  # fmt: skip
 
 # --- a bug in the agent itself ------------------------------------------------------------------

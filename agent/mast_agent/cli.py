@@ -108,8 +108,12 @@ def status(
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
     user: Optional[str] = options.USER,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    login_directory: Optional[str] = options.LOGIN_DIRECTORY,
     as_json: bool = options.flag("--json", "Print one JSON document."),
     wait: bool = options.flag("--wait", "Wait until it is decided, for at most the timeout."),
+    managed: bool = options.flag(
+        "--managed", "Ask also whether Mast reaches this host: 6 where it does not."
+    ),
 ) -> int:
     """Tell whether this host is enrolled, and why not. Works without root.
 
@@ -124,10 +128,11 @@ def status(
         runtime_directory=runtime_directory,
         user=user,
         access_directory=access_directory,
+        login_directory=login_directory,
     )
     from mast_agent import commands  # noqa: PLC0415 - not for --help
 
-    return commands.status(given, os.environ, as_json=as_json, wait=wait)
+    return commands.status(given, os.environ, as_json=as_json, wait=wait, managed=managed)
 
 
 @app.command(epilog=usage.examples("check"))
@@ -189,6 +194,7 @@ def access(
     env_file: Optional[str] = options.ENV_FILE,
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    login_directory: Optional[str] = options.LOGIN_DIRECTORY,
     revoke: bool = options.flag(
         "--revoke",
         "Take the key away; Mast is kept out until access is run again by hand.",
@@ -196,21 +202,32 @@ def access(
     unless_revoked: bool = options.flag(
         "--unless-revoked", "Do nothing where access was revoked; what the unit does."
     ),
+    tidy: bool = options.flag(
+        "--tidy", "Only take away what a trial login that was killed may have left."
+    ),
 ) -> int:
     """Let Mast log in to this host.
 
     It installs the public key that Mast reported, and needs root.
+
+    The login is tried with a key of its own, which is gone afterwards; what keeps Mast out is
+    said and published, and changes no exit code.
 
     Exit codes: 0 done, 70 Mast reported no key, 75 not enrolled yet, 77 not permitted, 78 the key
     or what stands in its way is refused, and nothing was written; or, with --revoke, sshd would
     still find a key.
     """
     given = options.collect(
-        env_file=env_file, state_directory=state_directory, access_directory=access_directory
+        env_file=env_file,
+        state_directory=state_directory,
+        access_directory=access_directory,
+        login_directory=login_directory,
     )
     from mast_agent import commands  # noqa: PLC0415 - not for --help
 
-    return commands.access(given, os.environ, revoke=revoke, unless_revoked=unless_revoked)
+    return commands.access(
+        given, os.environ, revoke=revoke, unless_revoked=unless_revoked, tidy=tidy
+    )
 
 
 def execute(arguments: Sequence[str]) -> int:

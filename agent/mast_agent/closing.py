@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import access, authorized_keys, causes, record, revocation, sshd_config, storage
+from mast_agent import (
+    access,
+    admission,
+    authorized_keys,
+    causes,
+    record,
+    revocation,
+    sshd_config,
+    storage,
+)
 from mast_agent.events import Event
 from mast_agent.failure import Failure
 from mast_agent.revocation import ALLOW, REVOKE
@@ -18,29 +28,44 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mast_agent.login_report import LoginReport
+    from mast_agent.redact import Redactor
     from mast_agent.settings import Settings
 
 _MAX_BYTES = 1024 * 1024
 
 
-def grant(config: Settings, failure: Failure | None, *, by_hand: bool) -> tuple[Event, str]:
-    """Let Mast in, unless that was revoked and nobody asks for it by hand; tell what was done.
+@dataclass(frozen=True, kw_only=True)
+class Granted:
+    """What was done, to be said, and what came of trying the login where it was."""
 
-    `failure` is why the settings could not be read, if so. Raises Failure as `access.grant` does.
+    kind: Event
+    said: str
+    tried: LoginReport | None = None
+
+
+def grant(
+    config: Settings, failure: Failure | None, redactor: Redactor, *, by_hand: bool
+) -> Granted:
+    """Let Mast in, unless that was revoked and nobody asks for it by hand.
+
+    `failure` is why the settings could not be read, if so. Raises Failure as `admission.install`
+    does.
     """
     directory = config.access_directory
     if not by_hand and (mark := revocation.find(directory)):
-        return Event.ACCESS_REVOKED, f"nothing to do: access was {mark}"
+        return Granted(kind=Event.ACCESS_REVOKED, said=f"nothing to do: access was {mark}")
     if failure is not None:
         raise failure
     if by_hand:
         revocation.allow(directory)
-    said = access.granted(*access.grant(config))
+    installed = admission.install(config)
+    tried = admission.examine(config, installed, redactor)
     if mark := revocation.find(directory):
         # In the meantime, and perhaps before the key was written.
         close(directory, config.state_directory)
-        return Event.ACCESS_REVOKED, f"not left open: access was {mark}"
-    return Event.ACCESS_GRANTED, said
+        return Granted(kind=Event.ACCESS_REVOKED, said=f"not left open: access was {mark}")
+    return Granted(kind=Event.ACCESS_GRANTED, said=str(installed), tried=tried)
 
 
 def revoke(config: Settings) -> tuple[Event, str]:
@@ -52,6 +77,8 @@ def revoke(config: Settings) -> tuple[Event, str]:
     directory = config.access_directory
     gone, _ = authorized_keys.remove(directory)
     unmarked = revocation.leave(directory)
+    # A trial that is under way would write back what it has read.
+    admission.await_trial(directory)
     # After the mark: a unit that has not seen it may have put a key back in between.
     gone += close(directory, config.state_directory, _user(config))
     if unmarked is not None:

@@ -83,14 +83,21 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     return Code.OK
 
 
-def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait: bool) -> int:
+def status(
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    as_json: bool,
+    wait: bool,
+    managed: bool = False,
+) -> int:
     """`mast-agent status`. A bug in it is "unknown", which is no verdict on the host."""
     from mast_agent.verdict import State  # noqa: PLC0415 - only here
 
     config: Settings | None = None
     try:
         config, failure = _load(options, environ)
-        text, code = _status(config, failure, as_json=as_json, wait=wait)
+        text, code = _status(config, failure, as_json=as_json, wait=wait, managed=managed)
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
         redactor = _redactor(config) if config is not None else None
@@ -101,16 +108,17 @@ def status(options: Options, environ: Mapping[str, str], *, as_json: bool, wait:
 
 
 def _status(
-    config: Settings, failure: Failure | None, *, as_json: bool, wait: bool
+    config: Settings, failure: Failure | None, *, as_json: bool, wait: bool, managed: bool
 ) -> tuple[str, int]:
     """Return what to print, and the exit code."""
-    from mast_agent import render  # noqa: PLC0415 - only here
+    from mast_agent import render, waiting  # noqa: PLC0415 - only here
     from mast_agent import status as status_  # noqa: PLC0415 - only here
 
     if wait:
-        found = status_.wait(config, failure, Deadline(config.timeout))
+        found = waiting.wait(config, failure, Deadline(config.timeout), managed=managed)
     else:
-        found = status_.collect(config, failure, Deadline(min(config.timeout, STATUS_SECONDS)))
+        deadline = Deadline(min(config.timeout, STATUS_SECONDS))
+        found = status_.collect(config, failure, deadline, managed=managed)
     if as_json:
         import json  # noqa: PLC0415 - as above
 
@@ -169,10 +177,15 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
 
 
 def access(
-    options: Options, environ: Mapping[str, str], *, revoke: bool, unless_revoked: bool
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    revoke: bool,
+    unless_revoked: bool,
+    tidy: bool = False,
 ) -> int:
     """`mast-agent access`."""
-    from mast_agent import closing, journal  # noqa: PLC0415 - costly
+    from mast_agent import admission, closing, journal  # noqa: PLC0415 - costly
     from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
@@ -183,9 +196,15 @@ def access(
         if revoke:
             # Whatever else is wrong: a door can always be closed.
             kind, said = closing.revoke(config)
+            reporter.done(kind, Phase.ACCESS, said)
+        elif tidy:
+            admission.tidy(config)
         else:
-            kind, said = closing.grant(config, failure, by_hand=not unless_revoked)
-        reporter.done(kind, Phase.ACCESS, said)
+            redactor = _redactor(config)
+            granted = closing.grant(config, failure, redactor, by_hand=not unless_revoked)
+            reporter.done(granted.kind, Phase.ACCESS, granted.said)
+            if granted.tried is not None:
+                reporter.login_tried(granted.tried)
     except Failure as error:
         reporter.failed(error, time.monotonic() - began)
         return error.code

@@ -37,9 +37,16 @@ SELECT EXISTS (
 """
 
 # By way of JSON, which has null for a column that a Mast may not have: enrolling needs none.
-_SERVERS = """
-SELECT id::text, name, of ->> 'host', of ->> 'private_key_id', of ->> 'user', of ->> 'port'
-FROM servers, to_jsonb(servers) AS of ORDER BY name
+# A time without a zone is in UTC, as Ecto writes it; what is no time is none.
+_SERVERS = r"""
+SELECT id::text, name, of ->> 'host', of ->> 'private_key_id', of ->> 'user', of ->> 'port',
+       of ? 'last_seen_at',
+       CASE WHEN seen ~ '^\d{4}-\d\d-\d\dT[\d:.]+([-+][\d:]+|Z)?$' THEN extract(
+           epoch FROM clock_timestamp()
+               - (seen || CASE WHEN seen ~ 'T.*[-+Z]' THEN '' ELSE 'Z' END)::timestamptz
+       )::float END
+FROM servers, to_jsonb(servers) AS of, LATERAL (SELECT of ->> 'last_seen_at') AS _ (seen)
+ORDER BY name
 """
 
 
@@ -111,10 +118,27 @@ async def _look(ask: Transaction) -> Snapshot:
 
 
 def _server(  # noqa: PLR0917 - a row has these columns
-    row_id: str, name: str, host: str | None, key: str | None, user: str | None, port: str | None
+    row_id: str,
+    name: str,
+    host: str | None,
+    key: str | None,
+    user: str | None,
+    port: str | None,
+    tells_contact: bool,  # noqa: FBT001 - as above
+    seen_seconds: float | None,
 ) -> Server:
     number = int(port) if port is not None and port.isascii() and port.isdecimal() else None
-    return Server(id=row_id, name=name, host=host, key_id=key, user=user, port=number)
+    return Server(
+        id=row_id,
+        name=name,
+        host=host,
+        key_id=key,
+        user=user,
+        port=number,
+        tells_contact=tells_contact,
+        # A clock that was set back since then must not make it the future.
+        seen_seconds=None if seen_seconds is None else max(0.0, seen_seconds),
+    )
 
 
 async def _identity(ask: Transaction) -> Identity:

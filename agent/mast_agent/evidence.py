@@ -80,11 +80,14 @@ def moment(text: str) -> float | None:
 
 def ago(then: float | None, now: float) -> str:
     """Return how long ago that was, in words; "" where that cannot be told."""
-    seconds = -1 if then is None else now - then
-    if seconds < 0:  # a clock that was set back
-        return ""
+    # Before now: a clock may have been set back.
+    return "" if then is None or now < then else f"{span(now - then)} ago"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in words, in its largest unit."""
     if seconds >= 2 * _DAY:
-        return f"{seconds // _DAY:.0f} days ago"
+        return f"{seconds // _DAY:.0f} days"
     if seconds >= _HOUR:
-        return f"{seconds // _HOUR:.0f} h ago"
-    return f"{seconds // _MINUTE:.0f} min ago" if seconds >= _MINUTE else f"{seconds:.0f} s ago"
+        return f"{seconds // _HOUR:.0f} h"
+    return f"{seconds // _MINUTE:.0f} min" if seconds >= _MINUTE else f"{seconds:.0f} s"

@@ -69,6 +69,12 @@ USER = _option(
     "NAME",
     "As root: the user to be; else the unit's, else the owner of the state directory.",
 )
+LOGIN_DIRECTORY = _option(
+    "--login-directory",
+    "MAST_AGENT_LOGIN_DIRECTORY",
+    "DIR",
+    "Has what came of trying Mast's login; else /run/mast-agent-access.",
+)
 ACCESS = _option(
     "--access",
     "MAST_AGENT_ACCESS",
@@ -85,6 +91,7 @@ def collect(
     state_directory: str | None = None,
     runtime_directory: str | None = None,
     access_directory: str | None = None,
+    login_directory: str | None = None,
     access: str | None = None,
     user: str | None = None,
 ) -> Options:
@@ -100,6 +107,7 @@ def collect(
         state_directory=Path(state_directory) if state_directory else None,
         runtime_directory=Path(runtime_directory) if runtime_directory else None,
         access_directory=Path(access_directory) if access_directory else None,
+        login_directory=Path(login_directory) if login_directory else None,
         access=wanted,
         user=user or None,
     )

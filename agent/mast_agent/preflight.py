@@ -25,17 +25,19 @@ from mast_agent import (
     migrations,
     record,
     release,
+    self_address,
     servers,
     service_user,
     settings,
     storage,
     units,
 )
-from mast_agent.failure import Phase
+from mast_agent.failure import Failure, Phase
+from mast_agent.redact import Redactor, secrets_of
 from mast_agent.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mast_agent.deadline import Deadline
     from mast_agent.record import Record
@@ -55,6 +57,8 @@ def run(config: Settings, deadline: Deadline, enter: Callable[[Phase], None]) ->
     recorded = _record(config.state_directory)
     found_units = units.ask(units.AGENT, units.ACCESS)
     user = service_user.find(config, found_units.get(units.AGENT))
+    wanted = access.wanted(config, found_units.get(units.ACCESS))
+    predicted = _predicted(config) if wanted and os.geteuid() == 0 else []
     if user is not None:
         config = service_user.as_user(config, user)
         service_user.become(user)
@@ -68,7 +72,9 @@ def run(config: Settings, deadline: Deadline, enter: Callable[[Phase], None]) ->
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
         yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
-    yield from _units(config, found_units)
+    yield from _units(found_units)
+    if wanted:
+        yield from _access(config, predicted)
     enter(Phase.DATABASE)
     target = ecto_url.parse(config.mast)
     snapshot = asyncio.run(_look(target, deadline))
@@ -117,20 +123,34 @@ def _environment_file(path: Path | None, unit: Unit | None) -> Iterator[str]:
         raise envfile.unreadable(path, "the user of the service is denied")
 
 
-def _units(config: Settings, found: dict[str, Unit]) -> Iterator[str]:
-    """Explain what systemd could not set up, and what Mast will need in order to log in."""
+def _units(found: dict[str, Unit]) -> Iterator[str]:
+    """Explain what systemd could not set up."""
     for name, unit in found.items():
         setup = units.SETUP_FAILURES.get(unit.exit_status)
         if unit.active_state == "failed" and setup is not None:
             yield f"unit: warning: {name}: {unit.exit_status}/{setup[0]}: {setup[1]}"
-    if access.wanted(config, found.get(units.ACCESS)):
-        yield from _access(config)
 
 
-def _access(config: Settings) -> Iterator[str]:
+def _predicted(config: Settings) -> list[Failure]:
+    """Ask sshd and the account, as root alone can, what would keep Mast out."""
+    from mast_agent import admission  # noqa: PLC0415 - only for root
+
+    try:
+        who = access.login(config.mast)
+        sources = self_address.sources(who.host, host.identify())
+    except Failure as failure:
+        return [failure]
+    redactor = Redactor(secrets_of(config.mast))
+    return admission.survey(who, sources, config.access_directory, redactor)[0]
+
+
+def _access(config: Settings, predicted: Sequence[Failure]) -> Iterator[str]:
+    """Say what Mast will need in order to log in."""
     seen = access.look(config, None)
     # The key comes with the enrollment: before it, only the user and sshd can be missing.
     missing = [each for each in seen.problems if each.cause is not causes.ACCESS_KEY_ABSENT]
+    named = {each.cause for each in missing}
+    missing += [each for each in predicted if each.cause not in named]
     for failure in missing:
         yield f"access: warning: {failure.message}. {failure.remedy}"
     if not missing:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from mast_agent import causes, units
 from mast_agent.failure import Failure, Phase
+from mast_agent.reach import Contact, Reach
 from mast_agent.verdict import State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mast_agent.access import Access
     from mast_agent.facts import Facts
     from mast_agent.host import Host
 
@@ -28,15 +28,37 @@ def find(facts: Facts, host: Host) -> list[Failure]:
     return [remark for remark in found if remark is not None]
 
 
-def keeps_out(seen: Access, unit: Failure | None) -> list[Failure]:
+def keeps_out(concern: Failure | None, unit: Failure | None, contact: Contact) -> list[Failure]:
     """Return what keeps Mast from logging in, as the first line says it.
 
     `unit` is what the unit failed at that should let it in: it may have failed on an open door.
     """
-    if seen.failure is None:
-        return [] if unit is None else [unit]
-    first = seen.failure
-    return [Failure(first.cause, f"Mast cannot log in: {first.message}", remedy=first.remedy)]
+    if concern is None:
+        return [] if unit is None or contact.reach is Reach.REACHED else [unit]
+    return [concern]
+
+
+def managed(verdict: Verdict, concern: Failure | None, contact: Contact) -> Verdict:
+    """Return the verdict for whoever asks whether Mast reaches this host, too."""
+    if verdict.state is not State.ENROLLED:
+        return verdict
+    if concern is not None:
+        return replace(verdict, state=State.UNREACHED)
+    if contact.reach is Reach.UNKNOWN:
+        return replace(
+            verdict,
+            state=State.UNKNOWN,
+            summary=f"{verdict.summary}; but whether Mast reaches this host cannot be told",
+            remedy=verdict.remedy or "Ask as root: sudo mast-agent status --managed",
+        )
+    if contact.reach is Reach.REACHED and contact.since_key is not False:
+        return verdict
+    return replace(
+        verdict,
+        state=State.UNREACHED,
+        summary=f"{verdict.summary}; but Mast has not reached this host since its key was "
+        "installed",
+    )
 
 
 def _foreign(facts: Facts) -> Failure | None:

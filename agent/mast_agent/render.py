@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import __version__
+from mast_agent import __version__, evidence
+from mast_agent.reach import Contact, Reach
 from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from mast_agent.failure import Failure
+    from mast_agent.login_report import LoginReport
     from mast_agent.status import Status
     from mast_agent.units import Unit
 
@@ -71,6 +73,12 @@ def document(status: Status) -> dict[str, Any]:
             "key": status.access.key,
             "listening": status.access.listening,
             "error": _failure(status.access.failure),
+            "contact": {
+                "reach": status.contact.reach.value,
+                "seconds": status.contact.seconds,
+                "since_key": status.contact.since_key,
+            },
+            "trial": _trial(status.login),
         },
         "record": {
             "state": status.record_state,
@@ -199,4 +207,33 @@ def _access_text(status: Status) -> str:
         wanted = "" if status.access_wanted else "unknown whether wanted: "
         return f"{wanted}{seen.failure.message} ({seen.failure.cause.slug})"
     sshd = {True: "something listens there", False: "", None: "cannot tell whether sshd listens"}
-    return f"{who.user}@{who.host}:{who.port}, key {seen.key}, {sshd[seen.listening]}"
+    rows = [f"{who.user}@{who.host}:{who.port}", f"key {seen.key}", sshd[seen.listening]]
+    if status.facts.looked:
+        rows.append(_contact_text(status.contact))
+    return ", ".join(rows)
+
+
+def _contact_text(contact: Contact) -> str:
+    seconds = contact.seconds
+    match contact.reach:
+        case Reach.REACHED:
+            return f"Mast reached it {evidence.span(seconds or 0.0)} ago"
+        case Reach.LOST:
+            since = "never" if seconds is None else f"not for {evidence.span(seconds)}"
+            return f"Mast reached it {since}"
+        case Reach.UNCHECKED:
+            return "not checked by Mast yet"
+        case Reach.UNKNOWN:
+            return "unknown whether Mast reaches it"
+
+
+def _trial(report: LoginReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {
+        "at": report.at,
+        "tried": report.tried,
+        "why_not": report.why or None,
+        "works": report.works if report.tried else None,
+        "problems": [_failure(each) for each in report.problems],
+    }

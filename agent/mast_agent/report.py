@@ -20,6 +20,7 @@ from mast_agent.redact import escape
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mast_agent.login_report import LoginReport
     from mast_agent.migrations import Progress
     from mast_agent.snapshot import Server
 
@@ -151,6 +152,23 @@ class Reporter:
         self._phase = phase
         self.event(kind, message)
         self._notify(message)
+
+    def login_tried(self, found: LoginReport) -> None:
+        """Note whether one can log in as Mast will, and what to do where one cannot."""
+        if found.works:
+            self.event(Event.LOGIN_TRIED, "a login as Mast's, with a key of its own, worked")
+            return
+        if not found.problems:
+            self.event(Event.LOGIN_TRIED, f"a login as Mast's was not tried: {found.why}")
+            return
+        first = found.problems[0]
+        why = " ".join(f"({each.message})" for each in found.problems[1:])
+        self.event(
+            Event.LOGIN_FAILED,
+            f"Mast cannot log in: {first.message}{why and ' '}{why}. {first.remedy}",
+            cause=first.cause.slug,
+        )
+        self._notify(f"Mast cannot log in: {first.message}. {first.remedy}")
 
     def stopped(self, signal_name: str) -> None:
         """Note the end: a signal."""

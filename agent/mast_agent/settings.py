@@ -29,6 +29,7 @@ DEFAULT_STATE_DIRECTORY = Path("/var/lib/mast-agent")
 DEFAULT_RUNTIME_DIRECTORY = Path("/run/mast-agent")
 
 DEFAULT_ACCESS_DIRECTORY = Path("/var/lib/mast-agent-access")
+DEFAULT_LOGIN_DIRECTORY = Path("/run/mast-agent-access")
 
 # What systemd takes for a boolean: systemd.syntax(7).
 _BOOLEANS = {
@@ -55,6 +56,7 @@ class Settings:
     state_directory: Path
     runtime_directory: Path
     access_directory: Path
+    login_directory: Path
     access: bool
     user: str | None = None
     env_file: Path | None = None
@@ -77,6 +79,7 @@ class Options:
     state_directory: Path | None = None
     runtime_directory: Path | None = None
     access_directory: Path | None = None
+    login_directory: Path | None = None
     access: bool | None = None
     user: str | None = None
 
@@ -164,6 +167,8 @@ def _settings(
         or DEFAULT_RUNTIME_DIRECTORY,
         access_directory=options.access_directory
         or Path(own.get("MAST_AGENT_ACCESS_DIRECTORY") or DEFAULT_ACCESS_DIRECTORY),
+        login_directory=options.login_directory
+        or Path(own.get("MAST_AGENT_LOGIN_DIRECTORY") or DEFAULT_LOGIN_DIRECTORY),
         access=access,
         user=options.user or own.get("MAST_AGENT_USER") or None,
         env_file=own.path,

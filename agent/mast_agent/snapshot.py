@@ -18,7 +18,8 @@ class Server:
     """A row of Mast's `servers`: who, and how Mast logs in there.
 
     `key_id` is the key that it logs in with. `host`, `user` and `port` are None where this Mast
-    has no such column.
+    has no such column. `tells_contact` says that it notes when it has reached a server, and
+    `seen_seconds` how long ago that was, by the database's clock; None for never.
     """
 
     id: str
@@ -27,6 +28,8 @@ class Server:
     key_id: str | None = None
     user: str | None = None
     port: int | None = None
+    tells_contact: bool = False
+    seen_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

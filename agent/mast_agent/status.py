@@ -11,16 +11,18 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import access, causes, host, local, remarks, units
-from mast_agent.deadline import Deadline
+from mast_agent import access, causes, host, local, login_report, reach, remarks, units
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
-from mast_agent.verdict import State, Verdict, judge
+from mast_agent.reach import UNKNOWN, Contact
+from mast_agent.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from mast_agent.access import Access
+    from mast_agent.deadline import Deadline
     from mast_agent.host import Host
     from mast_agent.local import Files
+    from mast_agent.login_report import LoginReport
     from mast_agent.migrations import Progress
     from mast_agent.release import Release
     from mast_agent.service_user import ServiceUser
@@ -28,11 +30,6 @@ if TYPE_CHECKING:
     from mast_agent.snapshot import Server, Snapshot
     from mast_agent.target import Target
     from mast_agent.units import Unit
-
-LOOK_SECONDS = 3.0
-"""How long the database is asked."""
-ACCESS_SECONDS = 10.0
-"""How long `wait` gives the access unit, which follows the agent's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +51,16 @@ class Status:
     record_state: str
     access: Access
     access_wanted: bool | None
+    contact: Contact = UNKNOWN
+    login: LoginReport | None = None
 
 
-def collect(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
+def collect(
+    config: Settings, settings_failure: Failure | None, deadline: Deadline, *, managed: bool = False
+) -> Status:
     """Learn what can be learned before `deadline`: from files, systemd and the database.
+
+    With `managed` an enrolled host that Mast does not reach gets a verdict of its own.
 
     `settings_failure` is why the environment file could not be read, if it could not. Root reads
     what only root may read, and has the database asked by the service's user (`asking`).
@@ -98,11 +101,20 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
     seen = _access(config, facts, access_unit)
     verdict = judge(facts)
     found += remarks.find(facts, this_host)
+    tried = login_report.load(config.login_directory)
+    contact = reach.judge(
+        server,
+        key_seconds=_since(seen.key_at, facts),
+        mast_seconds=_since(_running_since(facts.mast_unit), facts),
+    )
+    # Where it is off, or nobody knows, Mast may have been given another way in.
+    concern = reach.concern(contact, tried, seen.problems) if wanted else None
     if wanted:
-        found += remarks.keeps_out(seen, _unit_failure(access_unit))
+        found += remarks.keeps_out(concern, _unit_failure(access_unit), contact)
     said = remarks.relevant(found, verdict.state)
+    verdict = remarks.with_concerns(verdict, said)
     return Status(
-        verdict=remarks.with_concerns(verdict, said),
+        verdict=remarks.managed(verdict, concern, contact) if managed else verdict,
         facts=replace(facts, concerns=said),
         settings_failure=settings_failure,
         release=files.release,
@@ -112,7 +124,17 @@ def collect(config: Settings, settings_failure: Failure | None, deadline: Deadli
         record_state=files.record_state,
         access=seen,
         access_wanted=wanted,
+        contact=contact,
+        login=tried,
     )
+
+
+def _since(moment: float | None, facts: Facts) -> float | None:
+    return None if moment is None else max(0.0, facts.now - moment)
+
+
+def _running_since(unit: Unit | None) -> float | None:
+    return unit.changed_at if unit is not None and unit.active_state == "active" else None
 
 
 def _target(
@@ -199,31 +221,3 @@ def _progress(snapshot: Snapshot, found: Release | None) -> Progress | None:
     from mast_agent import migrations  # noqa: PLC0415 - only with a database
 
     return migrations.progress(found.migrations, snapshot.applied) if found else None
-
-
-def wait(config: Settings, settings_failure: Failure | None, deadline: Deadline) -> Status:
-    """Return the first status that is final, or the last one when the deadline has come.
-
-    Pending is not final; nor is, for a while, an enrollment that Mast's key has not followed yet.
-    Raises KeyboardInterrupt when the operator has enough of it.
-    """
-    patience: Deadline | None = None
-    before: Status | None = None
-    while True:
-        status = collect(config, settings_failure, Deadline(deadline.within(LOOK_SECONDS) + 0.1))
-        state = status.verdict.state
-        if state is State.ENROLLED and status.access_wanted and status.access.failure is not None:
-            patience = patience or Deadline(deadline.within(ACCESS_SECONDS))
-            final = patience.remaining() <= 0 or _has_failed(status.access_unit)
-        else:
-            final = state is not State.PENDING
-        if final or deadline.remaining() <= 0:
-            # The last look may have been too short for the database to answer.
-            short = not final and not status.facts.looked
-            return before if short and before is not None and before.facts.looked else status
-        before = status
-        time.sleep(deadline.within(1.0))
-
-
-def _has_failed(unit: Unit | None) -> bool:
-    return unit is not None and unit.active_state == "failed"

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 65536
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 class UnusableError(Exception):
@@ -102,6 +104,11 @@ def replace(path: Path, content: bytes, *, mode: int, durable: bool) -> None:
             os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell whether it is a file that `replace` had no time to finish."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def sync_directory(path: Path) -> None:

@@ -28,6 +28,8 @@ class State(enum.Enum):
     PENDING = ("pending", 3)
     UNKNOWN = ("unknown", 4)
     STALE = ("stale", 5)
+    UNREACHED = ("enrolled", 6)
+    """For whoever asks whether the host is managed too: Mast does not reach it."""
 
     def __init__(self, word: str, code: int) -> None:
         self.word = word

@@ -416,4 +416,4 @@ def test_wrong_setting(agent: Agent) -> None:
     """MAST_AGENT_ACCESS that is neither yes nor no is an error of configuration."""
     result = agent.enroll(30, MAST_AGENT_ACCESS="perhaps")
     assert result.code == 78, result
-    assert "MAST_AGENT_ACCESS is neither yes nor no" in result.stderr, result
+    assert "MAST_AGENT_ACCESS: 'perhaps' is neither yes nor no" in result.stderr, result

@@ -43,6 +43,7 @@ class Agent:
         self.state = directory / "state"
         self.runtime = directory / "run"
         self.access = directory / "access"
+        self.login = directory / "login"
         self.evals = directory / "evals"
         directory.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -54,6 +55,7 @@ class Agent:
             "STATE_DIRECTORY": str(self.state),
             "RUNTIME_DIRECTORY": str(self.runtime),
             "MAST_AGENT_ACCESS_DIRECTORY": str(self.access),
+            "MAST_AGENT_LOGIN_DIRECTORY": str(self.login),
             # No system bus: what systemd says of this machine is not the test's business.
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory}/no-bus",
             "MAST_REFERENCE_EVAL_LOG": str(self.evals),
@@ -115,6 +117,11 @@ class Agent:
     def record(self) -> dict[str, Any]:
         """Return the record."""
         document: dict[str, Any] = json.loads((self.state / "enrollment.json").read_text())
+        return document
+
+    def login_report(self) -> dict[str, Any]:
+        """Return what the last `access` published of its trial."""
+        document: dict[str, Any] = json.loads((self.login / "login.json").read_text())
         return document
 
     def eval_count(self) -> int:

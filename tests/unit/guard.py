@@ -41,7 +41,9 @@ class _State:
 
 
 def _is_of_the_test(address: object) -> bool:
-    """Tell whether it is a socket in the file system below the directory for temporary files."""
+    """Tell whether it is a socket file among the temporary ones, or the kernel by netlink(7)."""
+    if address == (0, 0):
+        return True
     return isinstance(address, str) and address.startswith(f"{tempfile.gettempdir()}/")
 
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import pwd
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import access, authorized_keys, causes, host, record, revocation, sshd
+from mast_agent import (
+    access,
+    admission,
+    authorized_keys,
+    causes,
+    host,
+    record,
+    revocation,
+    self_address,
+    sshd,
+)
 from mast_agent.access import Login
+from mast_agent.admission import Installed
 from mast_agent.failure import Code, Failure
 from mast_agent.record import Key
 from mast_agent.settings import Settings
@@ -18,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER = "mast-managed"
-LINE = authorized_keys.line(PUBLIC_KEY)
+LINE = authorized_keys.line(PUBLIC_KEY, self_address.LOOPBACK)
 _UIDS = {USER: 998, "other": 997, "root": 0}
 
 
@@ -43,6 +55,7 @@ def config(tmp_path: Path) -> Settings:
         state_directory=tmp_path,
         runtime_directory=tmp_path,
         access_directory=tmp_path / "keys",
+        login_directory=tmp_path / "login",
         access=False,
         mast={},
     )
@@ -81,9 +94,10 @@ def test_login(mast: dict[str, str], expected: Login) -> None:
 def test_grant(config: Settings) -> None:
     """The recorded key is installed for the user; a second time there is nothing to do."""
     _record(config, f"{PUBLIC_KEY} mast@web1")
-    assert access.grant(config) == (access.login({}), True)
+    expected = Installed(login=access.login({}), sources=self_address.LOOPBACK, changed=True)
+    assert admission.install(config) == expected
     assert authorized_keys.read(config.access_directory, USER) == LINE
-    assert access.grant(config) == (access.login({}), False)
+    assert admission.install(config) == replace(expected, changed=False)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +115,7 @@ def test_record_that_grants_nothing(
     """Another machine's record, or one without a good key, leads to nothing being written."""
     _record(config, **special)
     with pytest.raises(Failure) as caught:
-        access.grant(config)
+        admission.install(config)
     assert (caught.value.cause, caught.value.code) == (cause, code)
     assert not config.access_directory.exists()
 
@@ -123,7 +137,7 @@ def test_user_who_may_not_be_opened(config: Settings, user: str, cause: object) 
     if user == "gone":
         _UIDS.pop("gone", None)
     with pytest.raises(Failure) as caught:
-        access.grant(_with(config, MAST_SELF_USER=user))
+        admission.install(_with(config, MAST_SELF_USER=user))
     assert (caught.value.cause, caught.value.code) == (cause, Code.CONFIG)
     assert not config.access_directory.exists()
 
@@ -137,7 +151,7 @@ def test_full_disk(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(authorized_keys, "install", install)
     with pytest.raises(Failure) as caught:
-        access.grant(config)
+        admission.install(config)
     assert caught.value.cause is causes.ACCESS_UNWRITABLE
     assert "No space left on device" in caught.value.message
 
@@ -145,7 +159,7 @@ def test_full_disk(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_missing(config: Settings) -> None:
     """With account, key and sshd there is nothing to say."""
     saved = _record(config)
-    access.grant(config)
+    admission.install(config)
     for recorded in (saved, None):
         seen = access.look(config, recorded)
         assert (seen.key, seen.user_exists, seen.listening) == ("installed", True, True)
@@ -171,7 +185,7 @@ def test_unknown_is_not_held_against_it(
     """Where it cannot be told whether something listens, nothing is claimed."""
     monkeypatch.setattr(sshd, "listens", lambda *_: listening)
     saved = _record(config)
-    access.grant(config)
+    admission.install(config)
     assert access.look(config, saved).failure is None
 
 
@@ -250,6 +264,6 @@ def test_wanted_is_unknown_without_systemd(config: Settings) -> None:
 
 def test_sentences() -> None:
     """What was done is said with the way back, and doing nothing is said too."""
-    who = access.login({})
-    assert "with the key that it reported" in access.granted(who, True)  # noqa: FBT003
-    assert "nothing to do" in access.granted(who, False)  # noqa: FBT003
+    done = Installed(login=access.login({}), sources=self_address.LOOPBACK, changed=True)
+    assert "with the key that it reported" in str(done)
+    assert "nothing to do" in str(replace(done, changed=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
 import stat
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER = "mast-managed"
-LINE = authorized_keys.line(PUBLIC_KEY)
-OTHER = authorized_keys.line(PUBLIC_KEY[:-1] + "A")
+SOURCES = ("127.0.0.1", "::1")
+LINE = authorized_keys.line(PUBLIC_KEY, SOURCES)
+OTHER = authorized_keys.line(PUBLIC_KEY[:-1] + "A", SOURCES)
 
 
 @pytest.fixture
@@ -259,3 +261,49 @@ def test_read(directory: Path) -> None:
     _link(directory / USER)
     with pytest.raises(ForeignPathError):
         authorized_keys.read(directory, USER)
+
+
+EXPIRES = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+TRIAL = authorized_keys.trial_line(PUBLIC_KEY[:-1] + "B", SOURCES, EXPIRES)
+
+
+def test_trial_line() -> None:
+    """The key of a trial is restricted as Mast's is, and expires by itself."""
+    assert TRIAL.startswith(
+        'restrict,from="127.0.0.1,::1",expiry-time="20260102030405Z" ssh-ed25519 '
+    )
+    assert TRIAL.endswith(" mast-agent-trial\n")
+
+
+def test_beside(directory: Path) -> None:
+    """A trial's key stands beside Mast's while the block runs, and nobody takes it for Mast's."""
+    authorized_keys.install(directory, USER, LINE)
+    with authorized_keys.beside(directory, USER, TRIAL):
+        assert (directory / USER).read_text() == LINE + TRIAL
+        assert stat.S_IMODE((directory / USER).stat().st_mode) == 0o644
+        assert authorized_keys.read(directory, USER) == LINE
+    assert (directory / USER).read_text() == LINE
+
+
+def test_what_a_trial_left_is_taken_away(directory: Path) -> None:
+    """Its line goes, Mast's stays; what is no file of ours is left alone."""
+    assert not authorized_keys.remove_trials(directory)
+    authorized_keys.install(directory, USER, LINE)
+    assert not authorized_keys.remove_trials(directory)
+    (directory / USER).write_text(TRIAL + LINE + TRIAL)
+    (directory / f".{USER}.0123abcd").write_text(LINE)
+    (directory / "link").symlink_to(directory / USER)
+    (directory / "directory").mkdir()
+    assert authorized_keys.remove_trials(directory)
+    assert (directory / USER).read_text() == LINE
+    assert {path.name for path in directory.iterdir()} == {USER, "link", "directory"}
+    assert not authorized_keys.remove_trials(directory)
+
+
+def test_installing_takes_a_trial_away(directory: Path) -> None:
+    """What is installed is Mast's key alone."""
+    authorized_keys.install(directory, USER, LINE)
+    (directory / USER).write_text(LINE + TRIAL)
+    authorized_keys.install(directory, USER, LINE)
+    authorized_keys.remove_trials(directory)
+    assert (directory / USER).read_text() == LINE

@@ -21,6 +21,7 @@ _ALL = {
     "--state-directory": "STATE_DIRECTORY",
     "--runtime-directory": "RUNTIME_DIRECTORY",
 }
+_LOGIN_DIRECTORY = {"--login-directory": "MAST_AGENT_LOGIN_DIRECTORY"}
 _ACCESS_DIRECTORY = {"--access-directory": "MAST_AGENT_ACCESS_DIRECTORY"}
 _DIRECTORIES = {
     **{flag: _ALL[flag] for flag in ("--state-directory", "--runtime-directory")},
@@ -29,6 +30,7 @@ _DIRECTORIES = {
 _USER = {"--user": "MAST_AGENT_USER"}
 _OF_ACCESS = {
     **{flag: _ALL[flag] for flag in ("--env-file", "--state-directory")},
+    **_LOGIN_DIRECTORY,
     **_ACCESS_DIRECTORY,
 }
 
@@ -60,7 +62,7 @@ def test_help_fits(
     ("command", "options"),
     [
         ("enroll", {**_ALL, **_USER, "--access": "MAST_AGENT_ACCESS"}),
-        ("status", {**_ALL, **_USER, **_ACCESS_DIRECTORY}),
+        ("status", {**_ALL, **_USER, **_ACCESS_DIRECTORY, **_LOGIN_DIRECTORY}),
         ("check", {**_ALL, **_USER, **_ACCESS_DIRECTORY}),
         ("reset", _DIRECTORIES),
         ("access", _OF_ACCESS),

@@ -7,16 +7,28 @@ import os
 from pathlib import Path
 
 import pytest
-from mast_agent import access, authorized_keys, causes, closing, record, revocation, sshd_config
+from mast_agent import (
+    access,
+    admission,
+    authorized_keys,
+    causes,
+    closing,
+    record,
+    revocation,
+    self_address,
+    sshd_config,
+)
+from mast_agent.admission import Installed
 from mast_agent.events import Event
 from mast_agent.failure import Code, Failure
 from mast_agent.record import Key
+from mast_agent.redact import Redactor
 from mast_agent.settings import Settings
 from unit import builders
 from unit.builders import PUBLIC_KEY
 
 USER = "mast-managed"
-LINE = authorized_keys.line(PUBLIC_KEY)
+LINE = authorized_keys.line(PUBLIC_KEY, self_address.LOOPBACK)
 
 
 @pytest.fixture
@@ -29,6 +41,7 @@ def config(tmp_path: Path) -> Settings:
         state_directory=tmp_path,
         runtime_directory=tmp_path,
         access_directory=tmp_path / "keys",
+        login_directory=tmp_path / "login",
         access=False,
         mast={},
     )
@@ -173,13 +186,14 @@ def test_revoked_while_a_key_is_being_installed(
 ) -> None:
     """A unit that looked for the mark too early takes back what it has installed."""
 
-    def grant(_: Settings) -> tuple[access.Login, bool]:
+    def install(_: Settings) -> Installed:
         authorized_keys.install(config.access_directory, USER, LINE)
         assert revocation.leave(config.access_directory) is None
-        return access.login({}), True
+        return Installed(login=access.login({}), sources=self_address.LOOPBACK, changed=True)
 
-    monkeypatch.setattr(access, "grant", grant)
-    kind, said = closing.grant(config, None, by_hand=False)
-    assert kind is Event.ACCESS_REVOKED
-    assert said.startswith("not left open: access was revoked on ")
+    monkeypatch.setattr(admission, "install", install)
+    monkeypatch.setattr(admission, "examine", lambda *_: None)
+    granted = closing.grant(config, None, Redactor(()), by_hand=False)
+    assert granted.kind is Event.ACCESS_REVOKED
+    assert granted.said.startswith("not left open: access was revoked on ")
     assert not (config.access_directory / USER).exists()

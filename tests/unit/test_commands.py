@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 import structlog
 from mast_agent import (
-    access,
+    admission,
     cli,
     commands,
     console,
@@ -260,7 +260,7 @@ def test_phase_of_a_bug_in_access(
     environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So is one in `access`."""
-    monkeypatch.setattr(access, "grant", _go_wrong)
+    monkeypatch.setattr(admission, "install", _go_wrong)
     assert commands.access(Options(), environ, revoke=False, unless_revoked=True) == 1
     assert "access: ZeroDivisionError" in capsys.readouterr().err
 

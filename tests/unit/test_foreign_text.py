@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULES = sorted(Path(mast_agent.__file__).parent.rglob("*.py"))
-# What libpq, psycopg and `process` call what others have said, and who may read it.
+# What libpq, psycopg, `process` and `tool` call what others have said, and who may read it.
 SOURCES = {
     "error_message": {"connect.py"},
     "diag": {"session.py"},
     "message_primary": {"session.py"},
     # Of sshd's configuration the paths alone are shown.
-    "content": {"output.py", "sshd_config.py"},
+    "content": {"output.py", "sshd_config.py", "tool.py"},
+    "err": {"trial.py", "sshd_settings.py"},
     "stdout": {"process.py"},
     "stderr": {"process.py", "output.py", "evaluation.py"},
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from mast_agent import causes, remarks
-from mast_agent.access import Access, Login
 from mast_agent.facts import Facts
 from mast_agent.failure import Cause, Failure
 from mast_agent.host import Host
+from mast_agent.reach import Contact, Reach
 from mast_agent.verdict import State, Verdict
 from unit.builders import published, record, server, unit
 
@@ -88,22 +89,53 @@ def test_nothing_found(special: dict[str, Any]) -> None:
     assert remarks.find(_facts(**special), _HOST) == []
 
 
+_UNCHECKED = Contact(reach=Reach.UNCHECKED)
+_REACHED = Contact(reach=Reach.REACHED, seconds=5.0, since_key=True)
+
+
 @pytest.mark.parametrize(
-    ("problems", "unit_failure", "said"),
+    ("concern", "unit_failure", "contact", "said"),
     [
-        ((), None, []),
-        ((_ABSENT, _SILENT), None, ["Mast cannot log in: no key"]),
-        ((_ABSENT,), _ACCESS, ["Mast cannot log in: no key"]),
-        ((), _ACCESS, ["mast-agent-access.service: two keys"]),
+        (None, None, _UNCHECKED, []),
+        (_ABSENT, None, _UNCHECKED, ["no key"]),
+        (_ABSENT, _ACCESS, _UNCHECKED, ["no key"]),
+        (None, _ACCESS, _UNCHECKED, ["mast-agent-access.service: two keys"]),
+        (None, _ACCESS, _REACHED, []),
     ],
 )
-def test_what_keeps_mast_out(problems: Any, unit_failure: Any, said: list[str]) -> None:
-    """The first reason why Mast cannot log in is said; else that the unit failed all the same."""
-    seen = Access(
-        login=Login(host="127.0.0.1", port=22, user="mast-managed"), user_exists=True,
-        key="absent", listening=False, problems=problems,
-    )  # fmt: skip
-    assert [each.message for each in remarks.keeps_out(seen, unit_failure)] == said
+def test_what_keeps_mast_out(
+    concern: Any, unit_failure: Any, contact: Contact, said: list[str]
+) -> None:
+    """Why Mast cannot log in is said; else that the unit failed, unless Mast comes all the same."""
+    found = remarks.keeps_out(concern, unit_failure, contact)
+    assert [each.message for each in found] == said
+
+
+@pytest.mark.parametrize(
+    ("concern", "contact", "expected"),
+    [
+        (None, _REACHED, State.ENROLLED),
+        # By a key that is not ours.
+        (None, Contact(reach=Reach.REACHED, seconds=5.0), State.ENROLLED),
+        (None, Contact(reach=Reach.REACHED, seconds=5.0, since_key=False), State.UNREACHED),
+        (None, _UNCHECKED, State.UNREACHED),
+        (None, Contact(reach=Reach.UNKNOWN), State.UNKNOWN),
+        (_ABSENT, Contact(reach=Reach.UNKNOWN), State.UNREACHED),
+        (_ABSENT, _REACHED, State.UNREACHED),
+    ],
+)
+def test_managed(concern: Any, contact: Contact, expected: State) -> None:
+    """Managed is what Mast has reached since its key was installed, and may reach on."""
+    found = remarks.managed(_ENROLLED, concern, contact)
+    assert found.state is expected
+    told = "not reached this host since its key" in found.summary
+    assert told is (expected is State.UNREACHED and concern is None)
+
+
+def test_managed_is_asked_of_what_is_enrolled() -> None:
+    """Another verdict stays as it is."""
+    pending = replace(_ENROLLED, state=State.PENDING)
+    assert remarks.managed(pending, _ABSENT, _UNCHECKED) is pending
 
 
 def test_concerns_are_said_and_change_no_code() -> None:

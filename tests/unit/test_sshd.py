@@ -1,4 +1,4 @@
-"""Whether something listens, read from the kernel's table."""
+"""Whether something listens where Mast logs in, with real sockets."""
 
 from __future__ import annotations
 
@@ -6,27 +6,8 @@ import socket
 from ipaddress import ip_address
 
 import pytest
-from mast_agent import sshd
-
-# As the kernel of a little-endian machine prints them, shortened after the state: x86-64 and
-# aarch64, which the project is for, both are.
-_HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
-_TCP = f"""{_HEADER}\
-   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0
-   1: 00000000:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0
-   2: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0
-"""
-_TCP6 = f"""{_HEADER}\
-   0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 0
-   1: B80D0120000000000000000001000000:0017 00000000000000000000000000000000:0000 0A 0
-"""
-
-
-def test_parse() -> None:
-    """Listening sockets are read, connections are not."""
-    assert sshd.parse(_TCP) == [(ip_address("127.0.0.1"), 22), (ip_address("0.0.0.0"), 4000)]
-    assert sshd.parse(_TCP6) == [(ip_address("::1"), 22), (ip_address("2001:db8::1"), 23)]
-    assert sshd.parse(_HEADER) == []
+from mast_agent import host, listeners, sshd
+from mast_agent.listeners import Listener
 
 
 @pytest.mark.parametrize(
@@ -50,14 +31,40 @@ def test_listens(bound: str, asked: str, *, expected: bool) -> None:
     assert sshd.listens(asked, port) is False
 
 
-def test_wildcard_of_both_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket on :: takes what comes to 127.0.0.1 as well."""
-    monkeypatch.setattr(sshd, "parse", lambda _: [(ip_address("::"), 22)])
+@pytest.mark.parametrize("v6_only", [False, True])
+def test_wildcard_of_ipv6(*, v6_only: bool) -> None:
+    """A socket on :: takes what comes to 127.0.0.1 unless it is for IPv6 alone, as sshd's is."""
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6_only)
+        listener.bind(("::", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert sshd.listens("127.0.0.1", port) is not v6_only
+        assert sshd.listens("::1", port) is True
+
+
+def test_wildcard_of_which_too_little_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel only shows its tables, :: may take IPv4 or not."""
+    found = [Listener(address=ip_address("::"), port=22)]
+    monkeypatch.setattr(listeners, "find", lambda: found)
+    assert sshd.listens("127.0.0.1", 22) is None
+    assert sshd.listens("127.0.0.1", 23) is False
+    found.append(Listener(address=ip_address("127.0.0.1"), port=22))
     assert sshd.listens("127.0.0.1", 22) is True
-    assert sshd.listens("::1", 22) is True
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "db.example", "2001:db8::1", ""])
-def test_other_hosts_cannot_be_told(host: str) -> None:
+def test_an_address_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mast may reach its host by the address that it has in its network."""
+    this = host.Host(names=frozenset(), addresses=frozenset({"192.0.2.1"}), machine=None)
+    monkeypatch.setattr(host, "identify", lambda: this)
+    monkeypatch.setattr(
+        listeners, "find", lambda: [Listener(address=ip_address("0.0.0.0"), port=22)]
+    )
+    assert sshd.listens("192.0.2.1", 22) is True
+    assert sshd.listens("192.0.2.2", 22) is None
+
+
+@pytest.mark.parametrize("name", ["198.51.100.1", "db.example", "2001:db8::1", ""])
+def test_other_hosts_cannot_be_told(name: str) -> None:
     """What listens on another host, or behind a name, is not to be seen here."""
-    assert sshd.listens(host, 22) is None
+    assert sshd.listens(name, 22) is None

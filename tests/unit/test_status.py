@@ -6,11 +6,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import access, causes, status
+from mast_agent import access, causes, status, waiting
 from mast_agent.access import Access, Login
 from mast_agent.deadline import Deadline
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
+from mast_agent.login_report import LoginReport
+from mast_agent.reach import UNKNOWN, Contact, Reach
 from mast_agent.record import Key
 from mast_agent.verdict import State
 from unit import builders
@@ -47,10 +49,14 @@ def _status(
     wanted: bool = True,
     active: str = "inactive",
     looked: bool = True,
+    contact: Contact = UNKNOWN,
+    login: LoginReport | None = None,
 ) -> Any:
     """Make what `wait` looks at of a status."""
     return SimpleNamespace(
         facts=SimpleNamespace(looked=looked),
+        contact=contact,
+        login=login,
         verdict=SimpleNamespace(state=state),
         access=_seen(*problems),
         access_wanted=wanted,
@@ -62,15 +68,17 @@ def _status(
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, float]]:
     """Let `wait` see these statuses, the last one for ever; return its result and seconds."""
 
-    def run(*statuses: Any, timeout: float = 60) -> tuple[Any, float]:
+    def run(*statuses: Any, timeout: float = 60, managed: bool = False) -> tuple[Any, float]:
         now, left = [1000.0], list(statuses)
         monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
         monkeypatch.setattr(
-            "mast_agent.status.time.sleep",
+            "mast_agent.waiting.time.sleep",
             lambda seconds: now.__setitem__(0, now[0] + seconds),
         )
-        monkeypatch.setattr(status, "collect", lambda *_: left.pop(0) if len(left) > 1 else left[0])
-        found = status.wait(_NOTHING, None, Deadline(timeout))
+        monkeypatch.setattr(
+            status, "collect", lambda *_, **__: left.pop(0) if len(left) > 1 else left[0]
+        )
+        found = waiting.wait(_NOTHING, None, Deadline(timeout), managed=managed)
         return found, now[0] - 1000
 
     return run
@@ -85,7 +93,7 @@ def test_waits_for_the_key_that_follows(wait: Callable[..., tuple[Any, float]]) 
 def test_does_not_wait_for_the_key_for_ever(wait: Callable[..., tuple[Any, float]]) -> None:
     """A key that does not come is waited for as long as promised, and no longer."""
     missing = _status(_ABSENT)
-    assert wait(missing) == (missing, status.ACCESS_SECONDS)
+    assert wait(missing) == (missing, waiting.ACCESS_SECONDS)
     assert wait(missing, timeout=3) == (missing, 3)
 
 
@@ -110,6 +118,42 @@ def test_last_look_tells_no_less(wait: Callable[..., tuple[Any, float]]) -> None
 def test_does_not_wait_in_vain(wait: Callable[..., tuple[Any, float]], final: Any) -> None:
     """Where nothing more is to come, the first look is the last."""
     assert wait(final) == (final, 0)
+
+
+_KEPT_OUT = LoginReport(
+    user="mast-managed", host="127.0.0.1", port=22, tried=True,
+    problems=(Failure(causes.LOGIN_REFUSED, "no"),),
+)  # fmt: skip
+
+
+def test_waits_until_mast_has_come(wait: Callable[..., tuple[Any, float]]) -> None:
+    """Whoever asks for more waits until Mast has reached the host, however long that takes."""
+    unchecked = _status(state=State.UNREACHED, contact=Contact(reach=Reach.UNCHECKED))
+    done = _status()
+    assert wait(*[unchecked] * 30, done, managed=True) == (done, 30)
+    assert wait(unchecked, timeout=45, managed=True) == (unchecked, 45)
+
+
+@pytest.mark.parametrize(
+    ("final", "seconds"),
+    [
+        (_status(state=State.UNREACHED, contact=Contact(reach=Reach.LOST)), 45),
+        (
+            _status(state=State.UNREACHED, login=_KEPT_OUT, contact=Contact(reach=Reach.UNCHECKED)),
+            45,
+        ),
+        (_status(_ABSENT, state=State.UNREACHED), 10),
+        (_status(state=State.UNKNOWN), 10),
+        (_status(state=State.UNREACHED, active="failed"), 0),
+        (_status(state=State.STALE), 0),
+    ],
+    ids=["lost", "kept out", "no key", "unknown", "unit has failed", "stale"],
+)
+def test_does_not_wait_for_mast_in_vain(
+    wait: Callable[..., tuple[Any, float]], final: Any, seconds: float
+) -> None:
+    """Where Mast is known not to come it is given one more check, and no more."""
+    assert wait(final, managed=True) == (final, seconds)
 
 
 @pytest.mark.parametrize(

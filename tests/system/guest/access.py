@@ -142,8 +142,10 @@ def _file() -> dict[str, Any]:
     path = DIRECTORY / USER
     if not path.exists():
         return {}
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     return {
-        "text": path.read_text(encoding="utf-8"),
+        # Just now a login may be tried with a key of its own.
+        "text": "".join(line for line in lines if "mast-agent-trial" not in line),
         "stat": inside.must("stat", "-c", "%a %U %G", str(path), str(DIRECTORY)).splitlines(),
         "names": [each.name for each in DIRECTORY.iterdir()],
     }

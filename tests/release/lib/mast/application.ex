@@ -1,11 +1,12 @@
 defmodule Mast.Application do
-  @moduledoc "What runs under `bin/mast start`: the database connection and, with PHX_SERVER, the listener."
+  @moduledoc "What runs under `bin/mast start`: the database connection, the check and, with PHX_SERVER, the listener."
   use Application
 
   @impl true
   def start(_type, _args) do
     Mast.Log.install()
-    Supervisor.start_link([Mast.Repo.Watch | listener()], strategy: :one_for_one, name: Mast.Supervisor)
+    children = [Mast.Vault, Mast.Repo.Watch, Mast.ConnectionCheck | listener()]
+    Supervisor.start_link(children, strategy: :one_for_one, name: Mast.Supervisor)
   end
 
   defp listener do

@@ -14,19 +14,49 @@ defmodule Mast.SSH do
   def run!(command, name \\ Mast.Switches.hostname()) do
     # It reports each handshake on stdout, which belongs to the command's output.
     :logger.set_primary_config(:level, :error)
+
+    connected!(name, fn connection ->
+      case execute(connection, command) do
+        {0, output} -> output
+        {code, _output} -> raise "the command ended with #{code}"
+      end
+    end)
+  end
+
+  @doc "Runs the commands over one login. Returns the first that does not end with 0; raises where there is no login."
+  @spec run_all([String.t()], String.t()) :: :ok | {:error, String.t()}
+  def run_all(commands, name) do
+    connected!(name, fn connection ->
+      Enum.find_value(commands, :ok, fn command ->
+        case execute(connection, command) do
+          {0, _output} -> nil
+          {code, _output} -> {:error, "#{command} ended with #{code}"}
+        end
+      end)
+    end)
+  end
+
+  defp connected!(name, fun) do
     {:ok, _} = Application.ensure_all_started(:ssh)
     {host, port, options} = login!(name)
 
     case :ssh.connect(String.to_charlist(host), port, options, @timeout) do
-      {:ok, connection} -> execute!(connection, command)
-      {:error, reason} -> raise "no login to #{host}:#{port}: #{inspect(reason)}"
+      {:ok, connection} ->
+        try do
+          fun.(connection)
+        after
+          :ssh.close(connection)
+        end
+
+      {:error, reason} ->
+        raise "no login to #{host}:#{port}: #{inspect(reason)}"
     end
   end
 
   defp login!(name) do
     {server, private} =
       Repo.connected!(fn _connection ->
-        {:ok, _} = Vault.start_link()
+        start_vault()
         server = Enum.find(Fleet.list_servers(), &(&1.name == name)) || raise "no server is called #{name}"
         {:ok, private} = server.private_key_id |> Keys.get_key!() |> Keys.material()
         {server, private}
@@ -43,22 +73,26 @@ defmodule Mast.SSH do
     {server.host, server.port, options}
   end
 
-  defp execute!(connection, command) do
-    {:ok, channel} = :ssh_connection.session_channel(connection, @timeout)
-    :success = :ssh_connection.exec(connection, channel, String.to_charlist(command), @timeout)
-    output = collect(connection, channel, "")
-    :ssh.close(connection)
-    output
+  defp start_vault do
+    case Vault.start_link() do
+      {:ok, _} -> :ok
+      # In the running server.
+      {:error, {:already_started, _}} -> :ok
+    end
   end
 
-  defp collect(connection, channel, output) do
+  defp execute(connection, command) do
+    {:ok, channel} = :ssh_connection.session_channel(connection, @timeout)
+    :success = :ssh_connection.exec(connection, channel, String.to_charlist(command), @timeout)
+    collect(connection, channel, {0, ""})
+  end
+
+  defp collect(connection, channel, {code, output}) do
     receive do
-      {:ssh_cm, ^connection, {:data, ^channel, 0, data}} -> collect(connection, channel, output <> data)
-      {:ssh_cm, ^connection, {:data, ^channel, _, _}} -> collect(connection, channel, output)
-      {:ssh_cm, ^connection, {:exit_status, ^channel, 0}} -> collect(connection, channel, output)
-      {:ssh_cm, ^connection, {:exit_status, ^channel, code}} -> raise "the command ended with #{code}"
-      {:ssh_cm, ^connection, {:closed, ^channel}} -> output
-      {:ssh_cm, ^connection, _} -> collect(connection, channel, output)
+      {:ssh_cm, ^connection, {:data, ^channel, 0, data}} -> collect(connection, channel, {code, output <> data})
+      {:ssh_cm, ^connection, {:exit_status, ^channel, code}} -> collect(connection, channel, {code, output})
+      {:ssh_cm, ^connection, {:closed, ^channel}} -> {code, output}
+      {:ssh_cm, ^connection, _} -> collect(connection, channel, {code, output})
     after
       @timeout -> raise "the command did not end"
     end

@@ -18,6 +18,10 @@ defmodule Mast.Switches do
   @spec checkout_timeout() :: pos_integer
   def checkout_timeout, do: round(seconds("CHECKOUT_SECONDS", "15") * 1000)
 
+  @doc "Seconds between two checks of the servers: MAST_REFERENCE_CHECK_SECONDS, else Mast's own 30."
+  @spec check_interval() :: float
+  def check_interval, do: seconds("CHECK_SECONDS", "30")
+
   @doc "Appends a line for this call to MAST_REFERENCE_EVAL_LOG, so that a test can count the evals."
   @spec count_eval() :: :ok
   def count_eval do

@@ -1,0 +1,61 @@
+"""Runs one of the system's own programs to its end, and returns what it printed.
+
+For the few that root asks about a login: sshd, ssh, ssh-keygen, journalctl. What they say is their
+callers' business; that they are bounded in time and reaped is `process`'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mast_agent import process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_KILL_AFTER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a program ended: its exit code, negative for a signal, and both streams as text."""
+
+    code: int
+    out: str
+    err: str
+
+
+def find(name: str) -> str | None:
+    """Return the path of a program; what lies in the directories of root's programs too."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
+
+
+def run(argv: Sequence[str], *, seconds: float) -> Ended:
+    """Run a program in English and in an empty environment. Raises OSError.
+
+    One that takes longer than `seconds` is ended, and counts as ended by that signal.
+    """
+    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+
+    def take(line: process.Line) -> None:
+        streams[line.stream].append(line.content.decode("utf-8", "backslashreplace"))
+
+    ended = asyncio.run(
+        process.run(
+            argv,
+            environment={"PATH": _SYSTEM, "LC_ALL": "C.UTF-8"},
+            directory=Path("/"),
+            seconds=seconds,
+            kill_after=_KILL_AFTER_SECONDS,
+            on_line=take,
+        )
+    )
+    return Ended(
+        code=ended.code, out="\n".join(streams["stdout"]), err="\n".join(streams["stderr"])
+    )
