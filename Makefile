@@ -2,7 +2,7 @@
 # make test   run all tests
 # make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
-# make bench  what the commands cost, as whole processes
+# make bench  measure everything, some ten minutes, into docs/benchmarks.md
 # make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
 #             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
@@ -32,8 +32,8 @@ lint: $(VENV)/dev
 	$(VENV)/bin/mypy --no-error-summary
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
 
-bench: packages-demo $(VENV)/runtime
-	$(PYTHON) tests/bench/whole_process.py
+bench: packages-test $(VENV)/dev
+	$(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 
 # It needs Nix, git and any Python 3.11, and none of the above.
 # Make gives what is set for it to the shell, where it needs no quoting.
