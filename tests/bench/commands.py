@@ -36,12 +36,17 @@ _ASK = "connection = psycopg.connect({!r}); connection.execute('SELECT 1').fetch
 
 
 def commands(
-    agent: str, python: str, conninfo: str, environment: Mapping[str, str] | None = None
+    agent: str,
+    python: str,
+    conninfo: str,
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
 ) -> dict[str, Command]:
     """Return the commands that can be run here, by what the tables call them.
 
     `agent` is the agent's path, `python` the interpreter that it runs with, `conninfo` libpq's way
-    to the database, and `environment` what the agent needs besides.
+    to the database, `environment` what the agent needs besides, and `user` as whom it enrolls:
+    root would ask systemd first who that is.
     """
     given = environment or {}
     ask = _ASK.format(conninfo)
@@ -55,7 +60,7 @@ def commands(
         BUS_AND_DATABASE: Command(argv=(python, "-c", f"import typer, pydbus, psycopg; {ask}")),
         ROOT: Command(argv=(agent, "status"), environment=given),
         DATABASE: Command(argv=(python, "-c", f"import typer, psycopg; {ask}")),
-        ALREADY: Command(argv=(agent, "enroll"), environment=given),
+        ALREADY: Command(argv=(agent, "enroll"), environment=given, user=user),
         SYSTEMCTL: Command(argv=("systemctl", "is-active", "mast-agent"), codes=(0, 3, 4)),
         CLOUD_INIT: Command(argv=("cloud-init", "status"), codes=(0, 1, 2)),
     }

@@ -20,7 +20,7 @@ def bench() -> dict[str, Any]:
     inside.await_state("exited", seconds=90)
     cloud_init = inside.run("cloud-init", "status").out if shutil.which("cloud-init") else ""
     rounds = int(Path("/etc/bench-rounds").read_text(encoding="ascii"))
-    every = commands.commands("/usr/bin/mast-agent", "/usr/bin/python3", _CONNINFO)
+    every = commands.commands("/usr/bin/mast-agent", "/usr/bin/python3", _CONNINFO, user="mast")
     return {
         "taken": measure.in_turn(every, rounds),
         "status": inside.status()["text"],

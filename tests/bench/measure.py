@@ -1,4 +1,4 @@
-"""What processes cost, measured in turn: wall time, processor time, peak memory.
+"""What processes cost, measured in turn: wall time and processor time.
 
 On a machine that does other things as well, seconds wander; the ratio of two commands that ran one
 after the other holds. So commands take turns, round by round, and ratios are taken within a round.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import pwd
 import statistics
 import subprocess
 import time
@@ -30,20 +31,21 @@ class Command:
 
 
 class Cost(NamedTuple):
-    """Seconds of wall time and of processor time, children included; MiB of the largest process."""
+    """Seconds of wall time and of processor time, those of children included."""
 
     wall: float
     cpu: float
-    peak: float
 
 
 def run(command: Command) -> Cost:
     """Run it once. Raises RuntimeError where it ends otherwise than it should."""
+    account = pwd.getpwnam(command.user) if command.user else None
     begin = time.monotonic()
     child = subprocess.Popen(
         command.argv, env={**os.environ, **command.environment}, cwd="/",
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        user=command.user, extra_groups=[] if command.user else None,
+        user=account and account.pw_uid, group=account and account.pw_gid,
+        extra_groups=[] if account else None,
     )  # fmt: skip
     cost = reap(child, begin)
     if child.returncode not in command.codes:
@@ -56,7 +58,7 @@ def reap(child: subprocess.Popen[bytes], begin: float) -> Cost:
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - begin
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
 
 
 def in_turn(commands: Mapping[str, Command], rounds: int) -> dict[str, list[Cost]]:

@@ -49,10 +49,9 @@ def costs(taken: Mapping[str, Sequence[Cost]], ratios: Mapping[str, str] | None 
             milliseconds(measure.median(walls)),
             milliseconds(measure.p95(walls)),
             milliseconds(measure.median(cost.cpu for cost in found)),
-            f"{measure.median(cost.peak for cost in found):.0f}",
             (ratios or {}).get(name, ""),
         ])  # fmt: skip
-    header = ["command", "median ms", "p95 ms", "CPU ms", "peak MiB", "ratio"]
+    header = ["command", "median ms", "p95 ms", "CPU ms", "ratio"]
     return table(header, rows)
 
 

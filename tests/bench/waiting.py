@@ -7,9 +7,11 @@ recovering and says so, and one where a migration is missing.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import measure, page
@@ -52,7 +54,12 @@ def chapter(stage: Stage) -> Chapter:
         }
         loop = ("sh", "-c", _LOOP.format(port=silent.port))
         loops = [_start(loop, {}) for _ in range(each)]
-        time.sleep(seconds)
+        time.sleep(0.8 * seconds)
+        peaks = {
+            name: [_peak(child.pid) for child, _ in children]
+            for name, children in [*started.items(), (_LOOPS, loops)]
+        }
+        time.sleep(0.2 * seconds)
         for child, _ in loops:
             os.killpg(child.pid, signal.SIGTERM)
         taken = {name: _reap(children) for name, children in [*started.items(), (_LOOPS, loops)]}
@@ -65,7 +72,7 @@ def chapter(stage: Stage) -> Chapter:
         pending.configure(log_connections="off")
         pending.reload()
         pending.sql("DROP DATABASE pending WITH (FORCE)")
-    return _result(taken, connected, seconds, each)
+    return _result(taken, peaks, connected, seconds, each)
 
 
 def _cluster(stage: Stage, name: str) -> Cluster:
@@ -100,27 +107,40 @@ def _reap(started: list[Started]) -> list[Cost]:
     return [measure.reap(child, begin) for child, begin in started]
 
 
+def _peak(pid: int) -> float:
+    """Return the most MiB that a process has had at once: VmHWM, proc(5).
+
+    What wait4(2) tells has the parent's in it, which the child was forked from.
+    """
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    found = re.search(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def _connections(cluster: Cluster) -> int:
     return cluster.log().count("connection received")
 
 
 def _result(
-    taken: dict[str, list[Cost]], connected: dict[str, float], seconds: int, each: int
+    taken: dict[str, list[Cost]],
+    peaks: dict[str, list[float]],
+    connected: dict[str, float],
+    seconds: int,
+    each: int,
 ) -> Chapter:
-    def median(name: str, what: str) -> float:
-        return measure.median(getattr(cost, what) for cost in taken[name])
+    used = {name: [cost.cpu for cost in found] for name, found in taken.items()}
 
     rows = [
         [
             name,
-            f"{median(name, 'cpu'):.2f}",
-            f"{measure.p95(cost.cpu for cost in found):.2f}",
+            f"{measure.median(found):.2f}",
+            f"{measure.p95(found):.2f}",
             f"{connected.get(name, 0):.0f}",
-            f"{median(name, 'peak'):.0f}",
+            f"{measure.median(peaks[name]):.0f}",
         ]
-        for name, found in taken.items()
+        for name, found in used.items()
     ]
-    cpu, peak = (max(median(name, what) for name in _STATES) for what in ("cpu", "peak"))
+    cpu, peak = (max(measure.median(kind[name]) for name in _STATES) for kind in (used, peaks))
     most = max(connected.values())
     return Chapter(
         title="A minute of waiting",
