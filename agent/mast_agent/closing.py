@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from mast_agent import (
     access,
-    admission,
     authorized_keys,
     causes,
     record,
@@ -52,6 +51,8 @@ def grant(
     `failure` is why the settings could not be read, if so. Raises Failure as `admission.install`
     does.
     """
+    from mast_agent import admission  # noqa: PLC0415 - it runs programs, which `reset` does not
+
     directory = config.access_directory
     if not by_hand and (mark := revocation.find(directory)):
         return Granted(kind=Event.ACCESS_REVOKED, said=f"nothing to do: access was {mark}")
@@ -74,6 +75,8 @@ def revoke(config: Settings) -> tuple[Event, str]:
     Raises Failure: 77 for what may not be removed or marked, 78 where sshd would still find a key
     or something that is no directory stands in the directory's place.
     """
+    from mast_agent import admission  # noqa: PLC0415 - as above
+
     directory = config.access_directory
     gone, _ = authorized_keys.remove(directory)
     unmarked = revocation.leave(directory)

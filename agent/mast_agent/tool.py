@@ -6,17 +6,16 @@ callers' business; that they are bounded in time and reaped is `process`'.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent import process
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mast_agent.process import Line
 
 _SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KILL_AFTER_SECONDS = 1.0
@@ -41,9 +40,13 @@ def run(argv: Sequence[str], *, seconds: float) -> Ended:
 
     One that takes longer than `seconds` is ended, and counts as ended by that signal.
     """
+    import asyncio  # noqa: PLC0415 - most who import this run nothing
+
+    from mast_agent import process  # noqa: PLC0415 - as above
+
     streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
 
-    def take(line: process.Line) -> None:
+    def take(line: Line) -> None:
         streams[line.stream].append(line.content.decode("utf-8", "backslashreplace"))
 
     ended = asyncio.run(

@@ -142,7 +142,7 @@ def test_help(modules: Modules, arguments: tuple[str, ...]) -> None:
     code, found = modules(*arguments)
     assert code == 0
     own = {name for name in found if name.startswith("mast_agent.")}
-    assert own == {f"mast_agent.{name}" for name in ("cli", "ending", "lean", "options")}
+    assert own == {f"mast_agent.{name}" for name in ("cli", "ending", "lean", "options", "usage")}
     assert {"rich", "asyncio", "gi", "pydbus", "systemd", "psycopg", "structlog"} & found == set()
 
 
