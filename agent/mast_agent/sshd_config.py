@@ -6,16 +6,12 @@ that means, is left to `revocation`.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import re
 import shlex
 import shutil
 from pathlib import Path
-
-from mast_agent import process
-from mast_agent.execve import StartError
 
 _SECONDS = 5.0
 _PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/run/current-system/sw/bin"
@@ -47,6 +43,11 @@ def _patterns(user: str) -> list[str] | None:
     program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":" + _PATH)
     if program is None:
         return None
+    import asyncio  # noqa: PLC0415 - only where there is an sshd to ask
+
+    from mast_agent import process  # noqa: PLC0415 - as above
+    from mast_agent.execve import StartError  # noqa: PLC0415 - as above
+
     lines: list[str] = []
     criteria = f"user={user},host=localhost,addr=127.0.0.1"
     try:
