@@ -3,6 +3,8 @@
 # make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
 # make bench  measure everything, some ten minutes, into docs/benchmarks.md
+# make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
+#             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
 # make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
 #             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
@@ -15,7 +17,8 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint bench nix-proof clean packages-demo packages-test packages-deb
+.PHONY: help demo test lint bench fuzz nix-proof clean \
+	packages-demo packages-test packages-deb
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -34,6 +37,11 @@ lint: $(VENV)/dev
 
 bench: packages-test $(VENV)/dev
 	$(PYTHON) tests/bench/run.py $(BENCH_ARGS)
+
+CHANCE = PYTHONPATH=tests $(PYTHON) -m chance
+
+fuzz: packages-test $(VENV)/fuzz
+	@$(CHANCE).fuzz $(if $(TIME),--seconds "$$TIME") $(if $(TARGET),--target "$$TARGET") $(if $(INPUT),--input "$$INPUT")
 
 # It needs Nix, git and any Python 3.11, and none of the above.
 # Make gives what is set for it to the shell, where it needs no quoting.
@@ -75,6 +83,13 @@ $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Python packages: installing the agent and the tests' tools into $(VENV)"
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(NEWEST) --editable '.[dev]'
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/fuzz: pyproject.toml | $(VENV)/dev
+	@echo "Python packages: installing atheris into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[fuzz]' || { \
+		echo "make fuzz needs atheris, and it cannot be installed here: PyPI has it for some" \
+		"versions of Python and for x86-64 and 64-bit ARM alone" >&2; exit 1; }
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,6 +15,8 @@ Ecto.Migrator), ecto_sql 3.14.0 (Ecto.Adapters.SQL.init, Ecto.Adapters.Postgres)
 
 from __future__ import annotations
 
+import re
+
 INTEGERS = frozenset({"timeout", "pool_size", "idle_interval"})
 """What Ecto makes an integer of (@integer_url_query_params)."""
 
@@ -63,3 +65,14 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("host", "hostaddr"), "for a socket write socket_dir=/DIR"),
 }  # fmt: skip
 """Key, and what to write instead of it."""
+
+
+def fault(key: str, value: str) -> str | None:
+    """Return what the value of one of INTEGERS is not and has to be, None where it is that."""
+    if not re.fullmatch(r"[+-]?[0-9]+", value):
+        return "an integer"
+    least = 1 if key in POSITIVE else -MAX_INTEGER
+    digits = value.lstrip("+-").lstrip("0")
+    # Not longer than its limit: Python refuses to convert thousands of digits.
+    number = int(f"{'-' if value.startswith('-') else ''}{digits[:11] or 0}")
+    return None if least <= number <= MAX_INTEGER else f"from {least} to {MAX_INTEGER}"

@@ -12,14 +12,13 @@ Read in ecto 3.14.1 (Ecto.Repo.Supervisor.parse_url), ecto_sql 3.14.0, postgrex 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from mast_agent import causes, ecto_options
 from mast_agent.failure import Failure
 from mast_agent.redact import Redactor, secrets_of
-from mast_agent.target import Target
+from mast_agent.target import Target, system_authorities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,19 +39,12 @@ _AUTHORITY = re.compile(
 _FOREIGN_SCHEMES = frozenset({"ftp", "http", "https", "ldap", "sftp", "tftp", "ws", "wss"})
 # Of libpq's sslmode; Ecto ignores the key.
 _NO_TLS_DEMANDED = ("disable", "allow", "prefer")
-_TLS_BUNDLES = (
-    # Where Erlang's public_key:cacerts_get/0 looks on Linux.
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-)
 
 
 def parse(mast: Mapping[str, str]) -> Target:
     """Return what DATABASE_URL and ECTO_IPV6 among Mast's variables mean.
 
-    Raises Failure (78): DATABASE_URL missing, or refused.
+    Raises Failure (78): DATABASE_URL missing or refused, or a variable that it falls back to is.
     """
     url = mast.get("DATABASE_URL", "")
     if not url:
@@ -134,6 +126,10 @@ class _Reader:
         else:
             self._check_host(ipv6=ipv6)
         database = self._database()
+        # The password too as it is in the end: in a query it may have been encoded twice.
+        secrets = secrets_of(
+            {**self._mast, "PASSWORD": password or ""}, (user, database, self._host)
+        )
         return Target(
             host=None if socket_directory is not None else self._host,
             socket_directory=socket_directory,
@@ -144,7 +140,7 @@ class _Reader:
             tls=tls,
             root_certificate=self._root_certificate() if tls else None,
             ipv6=ipv6,
-            redactor=Redactor(secrets_of(self._mast, (user, database, self._host))),
+            redactor=Redactor(secrets),
         )
 
     def _parse_query(self) -> dict[str, str]:
@@ -167,24 +163,14 @@ class _Reader:
         """Refuse what Ecto or Postgrex would crash on, each time that it is there."""
         if instead := ecto_options.INSTEAD.get(key):
             self._refuse(f"has {key}, which Mast cannot take from a URL: {instead}")
-        if key in ecto_options.INTEGERS:
-            self._check_integer(key, value)
+        if key in ecto_options.INTEGERS and (fault := ecto_options.fault(key, value)):
+            self._refuse(f"has a {key} that is not {fault}")
         if key == "ssl" and value not in ("true", "false"):
             self._refuse("has an ssl that is neither true nor false")
         if len(key) > ecto_options.MAX_KEY_CHARACTERS:
             self._refuse(
                 f"has a query key of more than {ecto_options.MAX_KEY_CHARACTERS} characters"
             )
-
-    def _check_integer(self, key: str, value: str) -> None:
-        if not re.fullmatch(r"[+-]?[0-9]+", value):
-            self._refuse(f"has a {key} that is not an integer")
-        least = 1 if key in ecto_options.POSITIVE else -ecto_options.MAX_INTEGER
-        digits = value.lstrip("+-").lstrip("0")
-        # Not longer than its limit: Python refuses to convert thousands of digits.
-        number = int(f"{'-' if value.startswith('-') else ''}{digits[:11] or 0}")
-        if not least <= number <= ecto_options.MAX_INTEGER:
-            self._refuse(f"has a {key} that is not from {least} to {ecto_options.MAX_INTEGER}")
 
     def _credentials(self, query: Mapping[str, str]) -> tuple[str, str | None]:
         raw_user, colon, raw_password = (self._userinfo or "").partition(":")
@@ -200,7 +186,14 @@ class _Reader:
             password = query.get("password", self._mast.get("PGPASSWORD"))
         if not user:
             self._refuse("names no user")
+        self._require_utf8(user, "PGUSER or USER")
+        self._require_utf8(password, "PGPASSWORD")
         return user, password or None
+
+    def _require_utf8(self, text: str | None, what: str) -> None:
+        # What comes from the environment may have any bytes: os.environ has them as surrogates.
+        if text and re.search("[\ud800-\udfff]", text):
+            raise Failure(causes.VARIABLE_MALFORMED, f"{what} is not UTF-8")
 
     def _socket(self, query: Mapping[str, str]) -> tuple[str | None, int]:
         """Return the socket's directory, or None for TCP, and the port."""
@@ -246,5 +239,6 @@ class _Reader:
 
     def _root_certificate(self) -> str:
         """Return the file of trusted authorities: PGSSLROOTCERT, else the system's."""
-        found = (path for path in _TLS_BUNDLES if Path(path).exists())
-        return self._mast.get("PGSSLROOTCERT") or next(found, _TLS_BUNDLES[0])
+        named = self._mast.get("PGSSLROOTCERT")
+        self._require_utf8(named, "PGSSLROOTCERT")
+        return named or system_authorities()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import json
-import uuid
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FIRST_LINES = 200
 _LAST_LINES = 50
 _CONTRACT_VERSION = 1
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 class Said(NamedTuple):
@@ -116,12 +117,12 @@ def read_claim(content: bytes) -> Claim | None:
     version, server = document.get("mast_bootstrap"), document.get("server")
     if type(version) is not int or version != _CONTRACT_VERSION or not isinstance(server, dict):
         return None
-    try:
-        server_id: str | None = str(uuid.UUID(str(server.get("id"))))
-    except ValueError:
-        server_id = None
-    key = document.get("public_key")
-    return Claim(server_id=server_id, public_key=key if isinstance(key, str) else None)
+    found, key = server.get("id"), document.get("public_key")
+    # Not uuid.UUID: it takes braces, underscores and any script's digits for one, and numbers.
+    return Claim(
+        server_id=found.lower() if isinstance(found, str) and _ID.fullmatch(found) else None,
+        public_key=key if isinstance(key, str) else None,
+    )
 
 
 def _logged_error(raw: str) -> str | None:

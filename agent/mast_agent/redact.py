@@ -69,18 +69,21 @@ def secrets_of(mast: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:
         if is_secret_name(name) and (value not in _SWITCHES or _SURE.fullmatch(name.upper()))
     }
     for name, value in mast.items():
-        if match := re.match(r"[^/?#]*://([^/?#]*)@", value):
+        # A scheme is not needed for a URL, and Ecto needs none.
+        if match := re.match(r"(?:[^/?#]*:)?//([^/?#]*)@", value):
             secrets |= {value, match[1], match[1].partition(":")[2]}
         if name == "DATABASE_URL":
             secrets |= _unencoded(value)
-        secrets |= set(re.findall(r"[?&](?:password|passwd|pass)=([^&#]+)", value))
+        for secret in re.findall(r"[?&](?:password|passwd|pass)=([^&#]+)", value):
+            # In a query a blank may be written as a plus.
+            secrets |= {secret, secret.replace("+", " ")}
     shown = frozenset(public)
     return {secret for secret in secrets if secret.strip() and unquote(secret) not in shown}
 
 
 def _unencoded(url: str) -> set[str]:
     """Return what may be the password where it was not encoded, and ended the authority early."""
-    credentials = url.partition("://")[2].rpartition("@")[0]
+    credentials = url.partition("//")[2].rpartition("@")[0]
     password = credentials.partition(":")[2]
     return {password, *re.split(r"[/?#@]", password)}
 
@@ -147,17 +150,21 @@ class Redactor:
         if isinstance(text, bytes):
             # Bytes that are not UTF-8 become what os.environ makes of them.
             text = text.decode("utf-8", "surrogateescape")
-        shown = self._mask(escape(self._mask(text, cut=cut)))
+        shown = self._mask_rest(escape(self._mask(text, cut=cut)))
         # Not before: half a secret would be no secret any more.
         return shown[:limit]
 
     def _mask(self, text: str, *, cut: bool = False) -> str:
         """Mask the secrets, and whatever may be credentials in a URL."""
-        # What is masked already stays so: a password may be a part of the mask.
-        *parts, last = text.split(MASK)
-        shown = [_USERINFO.sub(f"{MASK}@", self._mask_part(part)) for part in parts]
-        last = _USERINFO.sub(f"{MASK}@", self._mask_part(last, cut=cut))
-        return MASK.join([*shown, _USERINFO_BEGUN.sub(MASK, last) if cut else last])
+        shown = _USERINFO.sub(f"{MASK}@", self._mask_part(text, cut=cut))
+        return _USERINFO_BEGUN.sub(MASK, shown) if cut else shown
+
+    def _mask_rest(self, text: str) -> str:
+        """Mask what is a secret since it was escaped.
+
+        What is masked already stays so: a password may be a part of the mask.
+        """
+        return MASK.join(map(self._mask, text.split(MASK)))
 
     def _mask_part(self, text: str, *, cut: bool = False) -> str:
         spans = set(self._spans(text))

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mast_agent.redact import Redactor
+
+_TLS_BUNDLES = (
+    # Where Erlang's public_key:cacerts_get/0 looks on Linux.
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +48,9 @@ class Target:
             return f"{self.socket_directory.rstrip('/')}/.s.PGSQL.{self.port}"
         host = self.host or ""
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+def system_authorities() -> str:
+    """Return the file of this system's authorities, which Erlang would take too."""
+    found = (path for path in _TLS_BUNDLES if Path(path).exists())
+    return next(found, _TLS_BUNDLES[0])

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mast_agent import causes, ecto_options, ecto_url
 from mast_agent.failure import Code, Failure
+from mast_agent.redact import MASK
 
 # A scheme cannot have an underscore: this never is one.
+_URL = "ecto://mast:pw@db.example/mast"
 CANARY = "Zq7_Canary"
 
 
@@ -350,6 +352,50 @@ def test_keys_that_mast_cannot_take(key: str, instead: str, value: str) -> None:
 def test_no_other_key_is_refused() -> None:
     """The table above has all of them."""
     assert {key for keys in _INSTEAD.values() for key in keys} == set(ecto_options.INSTEAD)
+
+
+@pytest.mark.parametrize(
+    ("mast", "named"),
+    [
+        ({"DATABASE_URL": "ecto://db/mast", "PGUSER": "m\udce4st"}, "PGUSER"),
+        ({"DATABASE_URL": "ecto://db/mast", "USER": "m\udce4st"}, "USER"),
+        ({"DATABASE_URL": "ecto://mast@db/mast", "PGPASSWORD": "p\udce4ss"}, "PGPASSWORD"),
+        (
+            {"DATABASE_URL": f"{_URL}?ssl=true", "PGSSLROOTCERT": "/etc/\udce4.pem"},
+            "PGSSLROOTCERT",
+        ),
+    ],
+)
+def test_variables_that_are_not_utf8(mast: dict[str, str], named: str) -> None:
+    """What the URL falls back to has to be text too: it is named, and is no bug of the agent's."""
+    with pytest.raises(Failure, match=f"{named}.* is not UTF-8") as caught:
+        ecto_url.parse(mast)
+    assert caught.value.cause is causes.VARIABLE_MALFORMED
+    assert "ss" not in caught.value.message
+    # Where it is not taken, it may be what it likes.
+    ecto_url.parse({**mast, "DATABASE_URL": _URL})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("//mast:Zq7%2FCanary@db/mast", id="no-scheme"),
+        pytest.param("ecto://mast@db/mast?password=Zq7%2FCanary", id="query"),
+        pytest.param("ecto://mast@db/mast?password=Zq7%252FCanary", id="query-encoded-twice"),
+    ],
+)
+def test_password_is_masked_as_it_is_in_the_end(url: str) -> None:
+    """However the URL has the password, what the server gets of it is masked."""
+    target = ecto_url.parse({"DATABASE_URL": url})
+    assert target.password == "Zq7/Canary"
+    assert target.redactor.quote("it is Zq7/Canary!") == f"it is {MASK}!"
+
+
+def test_password_with_blanks_is_masked() -> None:
+    """A plus in the query is a blank of the password."""
+    target = ecto_url.parse({"DATABASE_URL": "ecto://mast@db/mast?password=+Zq7+Canary"})
+    assert target.password == " Zq7 Canary"
+    assert target.redactor.quote("it is ' Zq7 Canary'") == f"it is '{MASK}'"
 
 
 @pytest.mark.parametrize("mast", [{}, {"DATABASE_URL": ""}])

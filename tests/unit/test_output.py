@@ -103,6 +103,12 @@ def test_contract_without_a_key(key: object) -> None:
         pytest.param(_line() + b" and more", id="before-more"),
         pytest.param(_line(server={"id": "'; DROP TABLE", "name": "x"}), id="no-uuid"),
         pytest.param(_line(server={}), id="no-id"),
+        # What Python's own reader of UUIDs takes for one.
+        pytest.param(_line(server={"id": f"{{{SERVER_ID}}}"}), id="braces"),
+        pytest.param(_line(server={"id": f"urn:uuid:{SERVER_ID}"}), id="urn"),
+        pytest.param(_line(server={"id": "1_" * 15 + "11"}), id="underscores"),
+        pytest.param(_line(server={"id": SERVER_ID.replace("0", "\u0660")}), id="other-digits"),
+        pytest.param(_line(server={"id": int("1" * 32)}), id="number"),
     ],
 )
 def test_no_contract(line: bytes) -> None:

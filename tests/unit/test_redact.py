@@ -73,11 +73,19 @@ def test_public_values(name: str, value: str) -> None:
         (URL, URL),
         (f"ecto://mast@db/mast?password={CANARY}&ssl=true", CANARY),
         (f"amqp://{CANARY}@queue", CANARY),
+        # Ecto takes a URL without a scheme, and a plus in a query for a blank.
+        (f"//mast:{CANARY}@db/mast", CANARY),
+        ("ecto://mast@db/mast?password=a+Zq7", "a Zq7"),
     ],
 )
 def test_secrets_in_urls(url: str, secret: str) -> None:
     """The credentials in any variable's URL are secrets, by themselves too."""
     assert secret in secrets_of({"BACKUP_TARGET": url})
+
+
+def test_unencoded_password_of_a_url_without_a_scheme() -> None:
+    """It is a secret there too."""
+    assert "Zq7/ab" in secrets_of({"DATABASE_URL": "//mast:Zq7/ab@db/mast"})
 
 
 @pytest.mark.parametrize("password", ["12/ab", "12?ab", "12#ab", "ab@12"])
@@ -166,6 +174,13 @@ def test_overlapping_secrets() -> None:
     """Of secrets that overlap nothing is left, and one that is inside the mask does not undo it."""
     assert Redactor(["Zq7-abc", "abc-Xy9"]).quote("= Zq7-abc-Xy9 =") == f"= {MASK} ="
     assert Redactor(["redacted", "Zq7-abc"]).quote("redacted Zq7-abc") == f"{MASK} {MASK}"
+
+
+def test_secret_that_contains_the_mask() -> None:
+    """A secret that looks as if it were masked already is masked."""
+    assert Redactor([f"Zq7{MASK}Xy9"]).quote(f"= Zq7{MASK}Xy9 =") == f"= {MASK} ="
+    # What was masked is not masked again, though the secret is a part of the mask.
+    assert Redactor(["redacted", "\\x1b"]).quote("redacted \x1b") == f"{MASK} {MASK}"
 
 
 def test_bound() -> None:
