@@ -1,4 +1,8 @@
-"""docs/install/lxc.md, followed to the letter in an empty Debian 13, and on a clone of it."""
+"""docs/install/lxc.md, followed to the letter in an empty Debian 13, and on a clone of it.
+
+On the way, on the machine that has enrolled itself: the commands of README.md and of access.md, and
+those of troubleshooting.md, each after the fault that it is about has been made.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import documents
 from system import roots
 from system.conftest import REPOSITORY
 from system.machine import Machine
@@ -18,6 +23,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 PAGE = REPOSITORY / "docs/install/lxc.md"
+TROUBLESHOOTING = REPOSITORY / "docs/troubleshooting.md"
+#: Run where the page's machine has enrolled itself.
+OTHERS = {
+    "README.md": REPOSITORY / "README.md",
+    "access.md": REPOSITORY / "docs/access.md",
+    "troubleshooting.md": TROUBLESHOOTING,
+}
+RUNNER = "tests/system/test_lxc_document.py"
 #: What the test runs instead, and why. Nothing else differs from the page.
 SUBSTITUTIONS = {
     # The machine has no network; all packages but mast-agent are in its root already.
@@ -25,24 +38,29 @@ SUBSTITUTIONS = {
 }
 
 
-def _page() -> dict[str, list[str]]:
-    """Return the page's blocks of shell by heading."""
-    blocks: dict[str, list[str]] = {}
-    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
-        heading = section.partition("\n")[0]
-        found = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        if found:
-            blocks[heading] = found
-    return blocks
-
-
 def _as_run() -> str:
     """Return the blocks as JSON with the substitutions made; each of them has to apply."""
-    text = json.dumps(_page())
+    text = json.dumps(documents.by_heading(PAGE))
     for command, instead in SUBSTITUTIONS.items():
         assert text.count(command) == 1, command
         text = text.replace(command, instead)
     return text
+
+
+def _others() -> dict[str, dict[str, list[str]]]:
+    """Return the blocks of the other pages that are said to be run here."""
+    return {
+        name: {
+            block.heading: [
+                each.commands
+                for each in documents.blocks(page)
+                if each.runner == RUNNER and each.heading == block.heading
+            ]
+            for block in documents.blocks(page)
+            if block.runner == RUNNER
+        }
+        for name, page in OTHERS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +75,7 @@ def boots(
         machine.copy(package, f"root/{package.name}")
         machine.copy(tarball, f"root/{tarball.name}")
         machine.write("opt/page.json", _as_run())
+        machine.write("opt/others.json", json.dumps(_others()))
         original = machine.boot("document.py", "original", seconds=240)
         machine.write("etc/hostname", "clone\n")
         machine.write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 clone\n")
@@ -65,7 +84,7 @@ def boots(
 
 def test_each_command_of_the_page_is_run(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """No section with commands is left out."""
-    assert {*boots[0]["ran"], *boots[1]["ran"]} == set(_page())
+    assert {*boots[0]["ran"], *boots[1]["ran"]} == set(documents.by_heading(PAGE))
 
 
 def test_following_the_page_ends_enrolled(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -74,6 +93,36 @@ def test_following_the_page_ends_enrolled(boots: tuple[dict[str, Any], dict[str,
     assert original["servers"] == ["guest"]
     assert original["status"]["code"] == 0
     assert original["environment"] == ["640", "root", "mast"]
+
+
+def test_the_readme_and_access_do_what_they_say(
+    boots: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Each of their commands is there, and succeeds."""
+    others = boots[0]["others"]
+    for name in ("README.md", "access.md"):
+        for heading, section in others[name].items():
+            for code, out, err, _ in section["ran"]:
+                assert code == 0, (name, heading, out, err)
+    (operate,) = others["README.md"]["Operate"]["ran"]
+    assert "the dashboard has its host" in operate[1]
+    (rule,) = others["access.md"]["How it gets there"]["ran"]
+    assert "/var/lib/mast-agent-access/" in rule[1]
+
+
+@pytest.mark.parametrize("heading", documents.by_heading(TROUBLESHOOTING))
+def test_troubleshooting(boots: tuple[dict[str, Any], dict[str, Any]], heading: str) -> None:
+    """What the page has one look with names the fault, and what it says to do ends it."""
+    section = boots[0]["others"]["troubleshooting.md"][heading]
+    look, *rest = section["ran"]
+    text = TROUBLESHOOTING.read_text(encoding="utf-8")
+    (said,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    words = re.findall(r"`([a-z]+(?:-[a-z]+)*)`", said.partition("says ")[2].partition("\n\n")[0])
+    if words:
+        assert any(word in look[1] + look[2] for word in words), (words, look)
+    for code, out, err, _ in rest:
+        assert code == 0, (out, err)
+    assert section.get("after", [0])[0] == 0, section["after"]
 
 
 def test_root_is_told_what_the_service_is_told(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support import documents
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -37,3 +38,76 @@ def test_links_lead_somewhere(document: Path) -> None:
     """A relative link of a document leads to a file of the repository."""
     links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_block_of_commands_is_run_or_marked(document: Path) -> None:
+    """Whoever writes commands says before them which test runs them, or why none does."""
+    for block in documents.blocks(document):
+        assert block.runner or block.reason, f"{block} is neither run by a test nor marked"
+        if block.runner:
+            # The test knows the page by its name, and says itself that it runs each block.
+            assert Path(block.page).name in (ROOT / block.runner).read_text(), block
+        assert not block.reason or block.reason.endswith("."), f"{block}: a reason is a sentence"
+
+
+MARKDOWN = """\
+# Page
+
+    $ first --option   # indented, with a prompt
+    what it prints
+
+- a list
+
+<!-- not run: it is
+dangerous. -->
+```sh
+second
+```
+
+```sh
+third
+```
+
+<!-- all run by: tests/a.py -->
+## Other
+
+<!-- run by: tests/b.py -->
+
+    fourth
+    fifth
+
+Text, and a table
+
+| a | b |
+
+```nix
+{ }
+```
+
+```
+sixth
+```
+"""
+
+
+def test_blocks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fenced and indented blocks, with the heading, the line and the mark that they have."""
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(MARKDOWN)
+    found = [
+        (block.heading, block.line, block.commands, block.runner, block.reason)
+        for block in documents.blocks(page)
+    ]
+    assert found == [
+        ("Page", 3, "first --option   # indented, with a prompt\n", "", ""),
+        ("Page", 10, "second\n", "", "it is dangerous."),
+        ("Page", 14, "third\n", "", ""),
+        ("Other", 23, "fourth\nfifth\n", "tests/b.py", ""),
+        ("Other", 34, "sixth\n", "tests/a.py", ""),
+    ]
+    assert documents.by_heading(page) == {
+        "Page": ["first --option   # indented, with a prompt\n", "third\n"],
+        "Other": ["fourth\nfifth\n", "sixth\n"],
+    }

@@ -1,4 +1,4 @@
-"""Scenarios: a person follows docs/install/lxc.md, block by block.
+"""Scenarios: a person follows docs/install/lxc.md, block by block, and other pages on the way.
 
 The page truncates machine ids and drops databases: it is run in a container, or not at all.
 """
@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import inside
+import troubles
 
 #: Written by the test: headings and their blocks of shell, in the page's order.
 PAGE = Path("/opt/page.json")
+#: The same of other pages, by their names.
+OTHERS = Path("/opt/others.json")
 #: A remedy, as it is printed.
 READABLE = "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env"
 
@@ -29,6 +32,7 @@ def original() -> dict[str, Any]:
     facts["asked"] = _asked()
     facts["by_hand"] = _by_hand()
     facts["left_by_root"] = _left_by_root()
+    facts["others"] = _others()
     page.follow("A tighter sandbox, with a local socket")
     facts["tight"] = _unit()
     page.follow("In a container without nesting")
@@ -101,6 +105,16 @@ def _left_by_root() -> dict[str, Any]:
     (left / "file").touch()
     inside.must("systemctl", "start", "mast-agent")
     return {"agent": inside.agent(), "owner": left.owner(), "servers": _rows()}
+
+
+def _others() -> dict[str, Any]:
+    """Run what the other pages say, on the machine as it is after the first one's start."""
+    pages: dict[str, dict[str, list[str]]] = json.loads(OTHERS.read_text(encoding="utf-8"))
+    return {
+        "README.md": troubles.follow(pages["README.md"]),
+        "access.md": troubles.follow(pages["access.md"]),
+        "troubleshooting.md": troubles.follow(pages["troubleshooting.md"]),
+    }
 
 
 class _Page:
