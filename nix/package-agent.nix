@@ -98,6 +98,8 @@ python3Packages.buildPythonApplication {
     # NixOS has a systemd that knows both of its directives.
     install -Dm644 -t "$units/mast-agent.service.d" systemd/growing-delays.conf
     install -Dm644 -t "$out/lib/systemd/catalog" systemd/mast-agent.catalog
+    install -Dm644 -t "$out/share/doc/mast-agent" docs/{reference,troubleshooting,access}.md
+    install -Dm644 -t "$out/share/doc/mast-agent/install" docs/install/*.md
 
     # Made from the command line's own help.
     export PYTHONPATH=agent:packaging:$PYTHONPATH

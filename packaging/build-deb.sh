@@ -15,10 +15,14 @@ umask 022
 gzip -9n "$tree/usr/share/man/man1/mast-agent.1"
 
 doc=$tree/usr/share/doc/mast-agent
-mkdir -p "$doc" "$tree/DEBIAN" "$directory"
+overrides=$tree/usr/share/lintian/overrides
+mkdir -p "$doc" "$overrides" "$tree/DEBIAN" "$directory"
 cp "$here/copyright" "$doc/copyright"
 sed "s/@VERSION@/$version/" "$here/changelog" | gzip -9n >"$doc/changelog.gz"
-chmod 0644 "$doc"/*
+chmod 0644 "$doc/copyright" "$doc/changelog.gz"
+# As debhelper does: what takes more than a block is read by zless.
+find "$doc" -name '*.md' -size +4k -exec gzip -9n {} +
+install -m 0644 "$here/lintian-overrides" "$overrides/mast-agent"
 
 size=$(du -k -s --exclude=DEBIAN "$tree" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@SIZE@/$size/" "$here/control" >"$tree/DEBIAN/control"

@@ -15,6 +15,7 @@ unitdir = $(PREFIX)/lib/systemd/system
 sysusersdir = $(PREFIX)/lib/sysusers.d
 catalogdir = $(PREFIX)/lib/systemd/catalog
 mandir = $(PREFIX)/share/man/man1
+docdir = $(PREFIX)/share/doc/mast-agent
 bashdir = $(PREFIX)/share/bash-completion/completions
 zshdir = $(PREFIX)/share/zsh/vendor-completions
 fishdir = $(PREFIX)/share/fish/vendor_completions.d
@@ -22,6 +23,8 @@ fishdir = $(PREFIX)/share/fish/vendor_completions.d
 MAST_AGENT_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' agent/mast_agent/__init__.py)
 MAST_AGENT_DROP_INS = systemd/growing-delays.conf systemd/socket.conf systemd/lxc.conf \
 	systemd/sshd.conf systemd/sudoers.conf
+# What the man page names, and what these name.
+MAST_AGENT_DOCUMENTS = docs/reference.md docs/troubleshooting.md docs/access.md
 MAST_AGENT_UNITS = mast-agent.service mast-agent-access.service mast.service
 # The units name the paths of a package in /usr; another prefix is written over them.
 at_prefix = sed -e 's|/usr/bin/mast-agent|$(bindir)/mast-agent|' \
@@ -34,7 +37,7 @@ generate = PYTHONPATH=agent:packaging PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
 install:
 	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir) $(datadir)/mast_agent \
 	    $(datadir)/systemd $(unitdir) $(sysusersdir) $(catalogdir) $(mandir) $(bashdir) $(zshdir) \
-	    $(fishdir))
+	    $(fishdir) $(docdir)/install)
 	install -m 0644 agent/mast_agent/*.py $(DESTDIR)$(datadir)/mast_agent
 	$(at_prefix) packaging/launcher >$(DESTDIR)$(bindir)/mast-agent
 	chmod 0755 $(DESTDIR)$(bindir)/mast-agent
@@ -46,6 +49,8 @@ install:
 	install -m 0644 systemd/mast-agent.catalog $(DESTDIR)$(catalogdir)/mast-agent.catalog
 	install -m 0644 $(MAST_AGENT_DROP_INS) $(DESTDIR)$(datadir)/systemd
 	install -m 0644 nix/bootstrap.ex $(DESTDIR)$(datadir)/bootstrap.ex
+	install -m 0644 $(MAST_AGENT_DOCUMENTS) $(DESTDIR)$(docdir)
+	install -m 0644 docs/install/lxc.md $(DESTDIR)$(docdir)/install
 	$(generate) packaging/manpage.py $(MAST_AGENT_VERSION) >$(DESTDIR)$(mandir)/mast-agent.1
 	$(generate) packaging/completions.py bash >$(DESTDIR)$(bashdir)/mast-agent
 	$(generate) packaging/completions.py zsh >$(DESTDIR)$(zshdir)/_mast-agent

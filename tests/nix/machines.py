@@ -72,7 +72,7 @@ def install_agent(post_install: str, out: Path) -> None:
     """Run the phase of the agent's package that follows the installation of the Python code."""
     scratch = out.parent / f"{out.name}-scratch"
     (scratch / "bin").mkdir(parents=True)
-    for name in ("agent", "packaging", "systemd"):
+    for name in ("agent", "docs", "packaging", "systemd"):
         (scratch / name).symlink_to(ROOT / name)
     # Nix's `python` has the dependencies; so has the one that runs the tests.
     (scratch / "bin/python").symlink_to(sys.executable)

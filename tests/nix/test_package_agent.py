@@ -149,7 +149,7 @@ def test_version_is_the_agents(recorded: Any) -> None:
 
 
 def test_installed_files(recorded: Any, tmp_path: Path) -> None:
-    """The units, a drop-in, the catalog, the man page and the completions are installed."""
+    """The units, a drop-in, the catalog, the documents and the completions are installed."""
     out = tmp_path / "out"
     machines.install_agent(recorded["postInstall"], out)
     assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {
@@ -158,6 +158,8 @@ def test_installed_files(recorded: Any, tmp_path: Path) -> None:
         "lib/systemd/system/mast-agent.service.d/growing-delays.conf",
         "lib/systemd/catalog/mast-agent.catalog",
         "share/man/man1/mast-agent.1",
+        *(f"share/doc/mast-agent/{name}.md" for name in ("reference", "troubleshooting", "access")),
+        *(f"share/doc/mast-agent/install/{name}.md" for name in ("lxc", "nix")),
         "completions/mast-agent.bash",
         "completions/mast-agent.zsh",
         "completions/mast-agent.fish",
