@@ -9,26 +9,18 @@ ended badly.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 from typing import TYPE_CHECKING, Optional
 
 from mast_agent import __version__, lean
-from mast_agent.ending import die_by
 
 with lean.without("rich"):
     import typer
 
-from mast_agent import options, usage
+from mast_agent import options, running, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-# click's class, whether typer imports click or, as since 0.2x, carries its own copy.
-_UsageError: type[Exception] = next(
-    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
-)
 
 app = typer.Typer(
     name="mast-agent",
@@ -118,7 +110,8 @@ def status(
     """Tell whether this host is enrolled, and why not. Works without root.
 
     Exit codes: 0 enrolled, 1 failed for good, 3 not enrolled yet, 4 unknown, 5 stale (recorded
-    here, but the database no longer has it), 2 wrong usage.
+    here, but the database no longer has it), 6 enrolled, but Mast does not reach this host
+    (--managed alone says so), 2 wrong usage.
     """
     given = options.collect(
         mast_bin=mast_bin,
@@ -232,37 +225,4 @@ def access(
 
 def execute(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code; die by the signal that stopped it."""
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(list(arguments), prog_name="mast-agent", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        die_by(signal.SIGINT)
-    except typer.Exit as leave:
-        return leave.exit_code
-    except _UsageError as error:
-        with contextlib.suppress(OSError):  # nobody to tell
-            usage.show(error)
-        return 2
-    except BrokenPipeError:
-        # Whoever read the output has enough of it: signal(7) has the code for that.
-        die_by(signal.SIGPIPE)
-    except SystemExit as leave:
-        # click's own answer to a closed pipe is 1, which is "failed" here.
-        if isinstance(leave.__context__, BrokenPipeError):
-            die_by(signal.SIGPIPE)
-        raise
-    except BaseException as error:  # noqa: BLE001 - the net below the commands' own
-        return _end(error)
-    return code if isinstance(code, int) else 0
-
-
-def _end(error: BaseException) -> int:
-    """Return the exit code of what no command has caught, or die by the signal that it says."""
-    from mast_agent import commands  # noqa: PLC0415 - as above
-    from mast_agent.failure import Stopped  # noqa: PLC0415 - as above
-
-    if isinstance(error, Stopped):
-        die_by(error.signum)
-    if not isinstance(error, Exception):
-        raise error
-    return commands.give_up(error)
+    return running.execute(typer.main.get_command(app), arguments)

@@ -80,7 +80,7 @@ def test_the_man_page(made: Path, width: str) -> None:
         *("EXAMPLES", "SEE ALSO"),
     ]
     codes = re.findall(r"^       (\d+)  +\S", sections["EXIT STATUS"], re.MULTILINE)
-    assert {"0", "1", "2", "3", "4", "5", "69", "70", "75", "77", "78"} <= set(codes)
+    assert {"0", "1", "2", "3", "4", "5", "6", "69", "70", "75", "77", "78"} <= set(codes)
     for name in ("MAST_BIN", "MAST_AGENT_TIMEOUT", "STATE_DIRECTORY", "DATABASE_URL"):
         assert re.search(rf"^       {name}", sections["ENVIRONMENT"], re.MULTILINE)
     assert "$ mast-agent status --wait" in sections["EXAMPLES"]

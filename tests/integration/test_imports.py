@@ -19,6 +19,8 @@ Modules = Callable[..., tuple[int, set[str]]]
 _ENROLLING = {"tenacity", "structlog", "mast_agent.enrollment", "mast_agent.evaluation"}
 _COSTLY = {"asyncio", "ssl", "secrets", "hmac", "rich", "pydantic"}
 _DATABASE = {"psycopg", "mast_agent.ecto_url", "mast_agent.asking", "mast_agent.service_user"}
+#: All of the agent that help and version need.
+_SHELL = ("cli", "ending", "lean", "options", "running", "usage")
 
 _SOURCE = str(Path(mast_agent.__file__).parents[1])
 
@@ -142,7 +144,7 @@ def test_help(modules: Modules, arguments: tuple[str, ...]) -> None:
     code, found = modules(*arguments)
     assert code == 0
     own = {name for name in found if name.startswith("mast_agent.")}
-    assert own == {f"mast_agent.{name}" for name in ("cli", "ending", "lean", "options", "usage")}
+    assert own == {f"mast_agent.{name}" for name in _SHELL}
     assert {"rich", "asyncio", "gi", "pydbus", "systemd", "psycopg", "structlog"} & found == set()
 
 

@@ -89,7 +89,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     ("command", "codes"),
     [
         ("enroll", {"0", "1", "2", "69", "70", "75", "77", "78"}),
-        ("status", {"0", "1", "2", "3", "4", "5"}),
+        ("status", {"0", "1", "2", "3", "4", "5", "6"}),
         ("reset", {"0", "75", "77"}),
         ("access", {"0", "70", "75", "77", "78"}),
     ],
