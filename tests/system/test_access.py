@@ -160,7 +160,11 @@ def test_sudo_is_off_and_can_be_turned_on(first: dict[str, Any]) -> None:
 
 def test_sudo_lets_packages_be_upgraded_only(first: dict[str, Any]) -> None:
     """What may stand for a package upgrades at most; a name that removes is refused."""
-    sudo = first["sudo"]
+    upgrades_only(first["sudo"])
+
+
+def upgrades_only(sudo: dict[str, Any]) -> None:
+    """Assert of what sudo permits that apt makes no more than upgrades of it."""
     assert all(sudo["packages"].values()), sudo["packages"]
     assert not any(sudo["no_packages"].values()), sudo["no_packages"]
     assert "Remv procps" in sudo["apt"].pop("procps-"), "apt has the suffix that removes"

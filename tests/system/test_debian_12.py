@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from system.conftest import with_sshd
+from system.test_access import upgrades_only
 
 if TYPE_CHECKING:
     from system.conftest import Base
@@ -38,6 +39,17 @@ def test_mast_logs_in(access: dict[str, Any]) -> None:
     assert access["mast"] == {"code": 0, "out": "ok\n", "err": ""}
     assert access["analyzed"]["verify"] == ""
     assert access["analyzed"]["exposure"] <= 2.0
+
+
+def test_sudo_permits_what_it_does_on_debian_13(access: dict[str, Any]) -> None:
+    """Debian 12's sudo and apt read the expressions and the names as their successors do."""
+    sudo = access["sudo"]
+    assert all(sudo["allowed"].values()), sudo["allowed"]
+    assert not any(sudo["denied"].values()), sudo["denied"]
+    upgrades_only(sudo)
+    for said in sudo["frontend"].values():
+        assert "not allowed to set the following environment variables: DEBIAN_FRONTEND" in said
+    assert not sudo["pager"]["ran"]
 
 
 def test_the_package_installs(debian_12: Base) -> None:

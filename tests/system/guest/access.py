@@ -126,7 +126,12 @@ def second_boot() -> dict[str, Any]:
 def short() -> dict[str, Any]:
     """Do what Debian 12 has to do too."""
     _await_key()
-    return {"file": _file(), "mast": _mast_logs_in(), "analyzed": _analyze()}
+    return {
+        "file": _file(),
+        "mast": _mast_logs_in(),
+        "analyzed": _analyze(),
+        "sudo": _patterns() | {"pager": _pager()},
+    }
 
 
 def _await_key() -> None:
@@ -245,6 +250,18 @@ def _sudo() -> dict[str, Any]:
     """Look at what sudo permits without the drop-in, and with all of it."""
     commands = [each.split() for each in (*ALLOWED, *DENIED)]
     facts: dict[str, Any] = {"without": [_permitted(*each) for each in commands]}
+    facts |= _patterns()
+    facts["pager"] = _pager()
+    # As Mast writes it, with a variable before the command.
+    facts["upgrade"] = _ssh("sudo -n DEBIAN_FRONTEND=noninteractive apt-get upgrade -y")
+    facts["log"] = _ssh("timeout 3 sudo -n journalctl -u mast.service -f -n 200 --output=cat")
+    SUDOERS.unlink()
+    return facts
+
+
+def _patterns() -> dict[str, Any]:
+    """Install all of the sample, and ask sudo and apt what they make of it."""
+    facts: dict[str, Any] = {}
     sample = lifecycle.DROP_IN_SOURCES / "sudoers.conf"
     text = sample.read_text(encoding="utf-8")
     SUDOERS.write_text(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE), encoding="utf-8")
@@ -257,16 +274,11 @@ def _sudo() -> dict[str, Any]:
     facts["packages"] = {name: _permitted(*only_upgrade, name) for name in PACKAGES}
     facts["no_packages"] = {name: _permitted(*only_upgrade, name) for name in NO_PACKAGES}
     facts["apt"] = _what_apt_would_do()
-    facts["pager"] = _pager()
-    # As Mast writes it, with a variable before the command.
-    facts["upgrade"] = _ssh("sudo -n DEBIAN_FRONTEND=noninteractive apt-get upgrade -y")
     facts["frontend"] = {
         value: inside.run("sudo", "-n", f"DEBIAN_FRONTEND={value}", "apt-get", "upgrade", "-y",
                           user=USER).err
         for value in ("readline", "noninteractive; BEGIN { system(q(id)) } #")
     }  # fmt: skip
-    facts["log"] = _ssh("timeout 3 sudo -n journalctl -u mast.service -f -n 200 --output=cat")
-    SUDOERS.unlink()
     return facts
 
 
