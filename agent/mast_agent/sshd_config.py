@@ -49,7 +49,8 @@ def _patterns(user: str) -> list[str] | None:
     from mast_agent.execve import StartError  # noqa: PLC0415 - as above
 
     lines: list[str] = []
-    criteria = f"user={user},host=localhost,addr=127.0.0.1"
+    # All that a Match can ask for: where one is missing, sshd gives no answer at all.
+    criteria = f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
     try:
         ended = asyncio.run(
             process.run(
