@@ -41,6 +41,7 @@ python3Packages.buildPythonApplication {
       (root + "/pyproject.toml")
       (root + "/agent")
       (root + "/docs")
+      (root + "/nix/bootstrap.ex")
       (root + "/packaging")
       (root + "/systemd")
       (root + "/tests")
