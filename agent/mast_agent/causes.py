@@ -252,7 +252,7 @@ LOCK_DENIED = _cause(
 )  # fmt: skip
 BOOTSTRAP_MISSING = _cause(
     "bootstrap-missing", Phase.ENROLL, Code.SOFTWARE, _NO,
-    "Build Mast with bootstrap.ex of this project (/usr/share/mast-agent/bootstrap.ex)",
+    "Build Mast with Mast.Bootstrap of this project: /usr/share/mast-agent/bootstrap.ex",
 )  # fmt: skip
 NAME_TAKEN = _cause(
     "name-taken", Phase.ENROLL, Code.SOFTWARE, _NO,
