@@ -6,16 +6,14 @@ that means, is left to `closing`.
 
 from __future__ import annotations
 
-import os
 import pwd
 import re
 import shlex
-import shutil
 from pathlib import Path
 
-_SECONDS = 5.0
-_PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/run/current-system/sw/bin"
-_OPTION = "authorizedkeysfile "
+from mast_agent import sshd_settings, tool
+
+_OPTION = "authorizedkeysfile"
 
 
 def key_files(user: str) -> list[Path] | None:
@@ -40,35 +38,21 @@ def key_files(user: str) -> list[Path] | None:
 
 def _patterns(user: str) -> list[str] | None:
     """Return the values of AuthorizedKeysFile, tokens and all."""
-    program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":" + _PATH)
+    program = tool.find("sshd")
     if program is None:
         return None
-    import asyncio  # noqa: PLC0415 - only where there is an sshd to ask
-
-    from mast_agent import process  # noqa: PLC0415 - as above
-    from mast_agent.execve import StartError  # noqa: PLC0415 - as above
-
-    lines: list[str] = []
     # All that a Match can ask for: where one is missing, sshd gives no answer at all.
     criteria = f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
     try:
-        ended = asyncio.run(
-            process.run(
-                # sshd insists on being started by its absolute path.
-                [str(Path(program).absolute()), "-T", "-C", criteria],
-                environment={"PATH": _PATH, "LC_ALL": "C"},
-                directory=Path("/"),
-                seconds=_SECONDS,
-                kill_after=1.0,
-                on_line=lambda line: lines.append(line.content.decode(errors="replace")),
-            )
-        )
-    except StartError:
+        # By its absolute path, on which sshd insists.
+        argv = [str(Path(program).absolute()), "-T", "-C", criteria]
+        ended = tool.run(argv, seconds=sshd_settings.SECONDS)
+    except OSError:
         return None
     if ended.code != 0:
         return None
     return [
-        word for line in lines if line.startswith(_OPTION) for word in _words(line[len(_OPTION) :])
+        word for value in sshd_settings.parse(ended.out).get(_OPTION, []) for word in _words(value)
     ]
 
 

@@ -6,6 +6,7 @@ callers' business; that they are bounded in time and reaped is `process`'.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -43,22 +44,26 @@ def run(argv: Sequence[str], *, seconds: float) -> Ended:
     import asyncio  # noqa: PLC0415 - most who import this run nothing
 
     from mast_agent import process  # noqa: PLC0415 - as above
+    from mast_agent.execve import StartError  # noqa: PLC0415 - as above
 
     streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
 
     def take(line: Line) -> None:
         streams[line.stream].append(line.content.decode("utf-8", "backslashreplace"))
 
-    ended = asyncio.run(
-        process.run(
-            argv,
-            environment={"PATH": _SYSTEM, "LC_ALL": "C.UTF-8"},
-            directory=Path("/"),
-            seconds=seconds,
-            kill_after=_KILL_AFTER_SECONDS,
-            on_line=take,
+    try:
+        ended = asyncio.run(
+            process.run(
+                argv,
+                environment={"PATH": _SYSTEM, "LC_ALL": "C.UTF-8"},
+                directory=Path("/"),
+                seconds=seconds,
+                kill_after=_KILL_AFTER_SECONDS,
+                on_line=take,
+            )
         )
-    )
+    except StartError as error:
+        raise OSError(errno.ENOEXEC, error.strerror) from error
     return Ended(
         code=ended.code, out="\n".join(streams["stdout"]), err="\n".join(streams["stderr"])
     )

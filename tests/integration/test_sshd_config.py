@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mast_agent import sshd_config
+from mast_agent import sshd_config, sshd_settings
 
 USER = "nobody"
 
@@ -61,7 +61,7 @@ def test_sshd_that_cannot_be_started(sshd: Path) -> None:
 
 def test_sshd_that_hangs(sshd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ended, with what it has started."""
-    monkeypatch.setattr(sshd_config, "_SECONDS", 0.3)
+    monkeypatch.setattr(sshd_settings, "SECONDS", 0.3)
     says(sshd, "sleep 60 & wait")
     begin = time.monotonic()
     assert sshd_config.key_files(USER) is None

@@ -22,8 +22,7 @@ SOURCES = {
     "error_message": {"connect.py"},
     "diag": {"session.py"},
     "message_primary": {"session.py"},
-    # Of sshd's configuration the paths alone are shown.
-    "content": {"output.py", "sshd_config.py", "tool.py"},
+    "content": {"output.py", "tool.py"},
     "err": {"trial.py", "sshd_settings.py"},
     "stdout": {"process.py"},
     "stderr": {"process.py", "output.py", "evaluation.py"},
