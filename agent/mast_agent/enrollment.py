@@ -106,10 +106,10 @@ class Enrollment:
         self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
         async with open_session(self._plan.target, self._deadline) as session:
             snapshot = await self._look(session)
-        row = self._own.find(snapshot)
-        if not self._is_done(row, snapshot):
-            with locks.host_lock(self._plan.runtime_directory):
-                return await self._enroll_locked()
+            row = self._own.find(snapshot)
+            if not self._is_done(row, snapshot):
+                with locks.host_lock(self._plan.runtime_directory):
+                    return await self._enroll_locked(session)
         return self._finish(row, snapshot, already=True)
 
     async def _look(self, session: Session) -> Snapshot:
@@ -136,18 +136,17 @@ class Enrollment:
             self._confirmed = (row, snapshot)
         return not self._needs
 
-    async def _enroll_locked(self) -> Server:
+    async def _enroll_locked(self, session: Session) -> Server:
         """Look again under the locks, then run the eval and have the database confirm it."""
-        async with open_session(self._plan.target, self._deadline) as lock:
-            await self._lock_database(lock)
-            before = await self._look_again()
-            row = self._own.find(before)
-            if self._is_done(row, before):
-                return self._finish(row, before, already=True)
-            already = row is not None and not self._force
-            report = await self._evaluate(row)
-            self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
-            after = await self._look_again()
+        busy = await self._lock_database(session) is database.Lock.POOLED
+        before = await (self._look_again() if busy else self._look(session))
+        row = self._own.find(before)
+        if self._is_done(row, before):
+            return self._finish(row, before, already=True)
+        already = row is not None and not self._force
+        report = await self._evaluate(row)
+        self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
+        after = await self._look_again()
         row = self._own.find_after(before, after, report.server_id)
         if row is None:
             # What the database says now, and not what it said before the eval.
@@ -176,11 +175,11 @@ class Enrollment:
             )
 
     async def _look_again(self) -> Snapshot:
-        """Use a connection of its own: the one with the lock may have been cut meanwhile."""
+        """Use another connection: the lock's may be in its transaction, or have been cut."""
         async with open_session(self._plan.target, self._deadline) as session:
             return await self._look(session)
 
-    async def _lock_database(self, session: Session) -> None:
+    async def _lock_database(self, session: Session) -> database.Lock:
         lock = await database.try_lock(session)
         if lock is database.Lock.POOLED:
             self._report.event(
@@ -192,6 +191,7 @@ class Enrollment:
             raise Failure(
                 causes.LOCK_HELD, "a mast-agent on another host is enrolling into this database"
             )
+        return lock
 
     async def _evaluate(self, row: Server | None) -> evaluation.Report:
         seconds = evaluation.allotted(self._deadline, self._eval_failure)
