@@ -139,6 +139,9 @@ async def _resolve(target: Target, deadline: Deadline) -> list[str]:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str] | socket.gaierror] = loop.create_future()
     family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
+    # As bytes it is not put through IDNA, whose tables take as long to load as a login.
+    name = target.host
+    host = name.encode() if name is not None and name.isascii() else name
 
     def deliver(result: list[str] | socket.gaierror) -> None:
         if not answer.done():
@@ -146,11 +149,11 @@ async def _resolve(target: Target, deadline: Deadline) -> list[str]:
 
     def look_up() -> None:
         try:
-            found = socket.getaddrinfo(target.host, target.port, family, socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, target.port, family, socket.SOCK_STREAM)
             result: list[str] | socket.gaierror = [str(entry[4][0]) for entry in found]
         except socket.gaierror as error:
             result = error
-        except UnicodeError:
+        except ValueError:  # UnicodeError, and a NUL in it
             result = socket.gaierror(socket.EAI_NONAME, "not a host name")
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(deliver, result)
