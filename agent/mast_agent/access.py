@@ -15,7 +15,6 @@ from mast_agent import (
     authorized_keys,
     causes,
     host,
-    public_key,
     record,
     revocation,
     sshd,
@@ -133,6 +132,8 @@ def reported_key(recorded: Record) -> str:
             causes.ACCESS_KEY_UNKNOWN,
             f"Mast has not told its public key for the server {recorded.server_name!r}",
         )
+    from mast_agent import public_key  # noqa: PLC0415 - for those who may read the record
+
     try:
         return public_key.parse(recorded.key.public)
     except public_key.InvalidKeyError as error:

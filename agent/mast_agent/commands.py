@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from mast_agent import console, settings
 from mast_agent.deadline import Deadline
+from mast_agent.escaping import escape
 from mast_agent.failure import Code, Failure, Phase, Stopped
-from mast_agent.redact import Redactor, escape, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mast_agent.redact import Redactor
     from mast_agent.settings import Options, Settings
 
 CHECK_SECONDS = 10.0
@@ -234,6 +235,7 @@ def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failu
 
 def _redactor(config: Settings) -> Redactor:
     from mast_agent import ecto_url  # noqa: PLC0415 - not for a status without a database
+    from mast_agent.redact import Redactor, secrets_of  # noqa: PLC0415 - as above
 
     try:
         return ecto_url.parse(config.mast).redactor

@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from mast_agent import causes
+from mast_agent.escaping import escape
 from mast_agent.failure import Failure, Phase
-from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from mast_agent.redact import Redactor

@@ -14,7 +14,7 @@ import syslog
 from typing import TYPE_CHECKING, Any
 
 from mast_agent import lean
-from mast_agent.redact import escape
+from mast_agent.escaping import escape
 
 with lean.without("rich"):
     import structlog

@@ -1,11 +1,11 @@
-"""Takes secrets out of foreign text, and control characters out of all that is shown.
+"""Takes secrets out of foreign text.
 
 Foreign is what others have written and the agent quotes: the output of a child, what libpq, a
 server or a pooler says, the text of an exception that is a bug. Each passes a `Redactor` once,
 where it comes in. Nothing else is ever masked: not the agent's own words, numbers and remedies,
 in which a mask would tell a password that is a word; not names (of roles, databases, hosts,
 servers, files, variables), which are no secrets. Decisions are taken on the text before it is
-masked. `escape` is for everything, where it leaves.
+masked. `escaping` is for everything, where it leaves.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 import functools
 import json
 import re
-import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
+
+from mast_agent.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -207,28 +208,3 @@ def _bytes(text: str) -> bytes:
     except UnicodeEncodeError:
         # A surrogate that stands for no byte: no environment and no output has one.
         return text.encode("utf-8", "surrogatepass")
-
-
-def escape(text: str) -> str:
-    r"""Return `text` on one line, with everything that a terminal would act on made visible.
-
-    Control, format (bidi included), surrogate, private-use and unassigned characters and line
-    separators become \xNN, \uNNNN or \UNNNNNNNN, a tab a blank. What Python has of a byte that
-    is not UTF-8 becomes that byte, \xNN.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(map(_visible, text))
-
-
-def _visible(char: str) -> str:
-    if char == "\t":
-        return " "
-    if unicodedata.category(char)[0] != "C" and unicodedata.category(char) not in ("Zl", "Zp"):
-        return char
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - surrogateescape, PEP 383
-        code -= 0xDC00
-    if code <= 0xFF:  # noqa: PLR2004 - what \xNN can write
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - as above

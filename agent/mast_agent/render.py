@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mast_agent import __version__, evidence
+from mast_agent.escaping import escape
 from mast_agent.reach import Contact, Reach
-from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from mast_agent.failure import Failure

@@ -11,11 +11,11 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from mast_agent import journal, published, service_manager
+from mast_agent.escaping import escape
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
 from mast_agent.published import Error, Published
 from mast_agent.record import now
-from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, envfile, mast_environment, timespan
+from mast_agent import causes, envfile, mast_environment
+from mast_agent.escaping import escape
 from mast_agent.failure import Failure
-from mast_agent.redact import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,6 +186,8 @@ def _first(directories: str | None) -> Path | None:
 
 def parse_timeout(name: str, text: str) -> float:
     """Seconds from a time span. Raises Failure (78) that quotes `text` and names `name`."""
+    from mast_agent import timespan  # noqa: PLC0415 - where one is given
+
     try:
         return timespan.parse(text)
     except ValueError:

@@ -142,6 +142,6 @@ def _either(words: Sequence[str]) -> str:
 
 
 def _shown(word: str) -> str:
-    from mast_agent.redact import escape  # noqa: PLC0415 - only after a mistake
+    from mast_agent.escaping import escape  # noqa: PLC0415 - only after a mistake
 
     return escape(word)

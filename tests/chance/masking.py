@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mast_agent import process, redact
+from mast_agent.escaping import escape
 from mast_agent.output import Output
 from mast_agent.process import LINE_BYTES
-from mast_agent.redact import MASK, Redactor, escape
+from mast_agent.redact import MASK, Redactor
 
 from chance.draw import Draw, Target, assert_one_line
 
