@@ -137,7 +137,7 @@ def test_release_without_bootstrap(
     result = agent.enroll(40)
     assert_failed(
         agent, result, code=70, cause="bootstrap-missing", phase="enroll",
-        remedy="Mast.Bootstrap.self_enroll!/0",
+        remedy="/usr/share/mast-agent/bootstrap.ex",
     )  # fmt: skip
     assert cluster.sql("SELECT count(*) FROM servers", database) == "0"
     assert agent.status()["release"]["has_bootstrap"] is False
