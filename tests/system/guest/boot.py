@@ -124,6 +124,10 @@ def _spoil() -> list[dict[str, Any]]:
     inside.run("systemctl", "restart", "mast-agent-access")
     inside.run("systemctl", "restart", "mast")
     inside.await_state("exited")
+    inside.until(
+        lambda: inside.show("mast-agent-access.service", "ActiveState")["ActiveState"] == "failed",
+        seconds=30, what="the failure of the access unit, which follows the agent",
+    )  # fmt: skip
     return [inside.status(), inside.status(user="nobody")]
 
 
