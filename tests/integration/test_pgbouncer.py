@@ -122,7 +122,9 @@ def refusing(cluster: Cluster, scratch: Path) -> Iterator[int]:
         "statements = {server} dbname=postgres pool_mode=statement",
         f"dead = host=127.0.0.1 port={free_port()}",
     )
-    with pgbouncer(scratch / "refusing-pooler", cluster, *databases, query_wait_timeout="2") as port:
+    with pgbouncer(
+        scratch / "refusing-pooler", cluster, *databases, query_wait_timeout="2"
+    ) as port:
         for command in ("DISABLE off", "PAUSE paused"):
             subprocess.run(
                 ["psql", "-XqAt", "-h", "127.0.0.1", "-p", str(port), "-U", "mast",
