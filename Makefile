@@ -5,6 +5,8 @@
 # make bench  measure everything, some ten minutes, into docs/benchmarks.md
 # make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
 #             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
+# make soak   300 enrollments by chance while something goes wrong, as root; SEED= RUNS= FIRST=
+# make crowd N=50   that many agents and one database
 # make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
 #             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
@@ -17,8 +19,8 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint bench fuzz nix-proof clean \
-	packages-demo packages-test packages-deb
+.PHONY: help demo test lint bench fuzz soak crowd nix-proof clean \
+	packages-demo packages-test packages-soak packages-deb
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -43,6 +45,12 @@ CHANCE = PYTHONPATH=tests $(PYTHON) -m chance
 fuzz: packages-test $(VENV)/fuzz
 	@$(CHANCE).fuzz $(if $(TIME),--seconds "$$TIME") $(if $(TARGET),--target "$$TARGET") $(if $(INPUT),--input "$$INPUT")
 
+soak: packages-soak $(VENV)/runtime
+	@$(CHANCE).soak $(if $(SEED),--seed "$$SEED") $(if $(RUNS),--runs "$$RUNS") $(if $(FIRST),--first "$$FIRST")
+
+crowd: packages-demo $(VENV)/runtime
+	@$(CHANCE).crowd $(if $(N),--agents "$$N")
+
 # It needs Nix, git and any Python 3.11, and none of the above.
 # Make gives what is set for it to the shell, where it needs no quoting.
 PROOF = $(if $(MAST),--mast "$$MAST") $(if $(FLAKE_UTILS),--flake-utils "$$FLAKE_UTILS") \
@@ -58,6 +66,9 @@ packages-demo:
 
 packages-test:
 	@scripts/apt-packages test
+
+packages-soak:
+	@scripts/apt-packages soak
 
 packages-deb:
 	@scripts/apt-packages deb

@@ -91,11 +91,6 @@ def login(mast: Mapping[str, str]) -> Login:
     )
 
 
-def foreign(error: authorized_keys.ForeignPathError) -> Failure:
-    """Return the Failure (78) for what stands in the way of a key."""
-    return Failure(causes.ACCESS_PATH_FOREIGN, str(error), known={"path": str(error.path)})
-
-
 def denied(directory: Path, error: OSError) -> Failure:
     """Return the Failure (77) for a directory of keys that may not be changed."""
     return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
@@ -106,11 +101,8 @@ def require_user(user: str) -> None:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        own = f"Create it, or take MAST_SELF_USER={user} out for {DEFAULT_USER}"
         raise Failure(
-            causes.ACCESS_USER_MISSING,
-            f"the user {user}, as whom Mast logs in, does not exist",
-            remedy=None if user == DEFAULT_USER else own,
+            causes.ACCESS_USER_MISSING, f"the user {user}, as whom Mast logs in, does not exist"
         ) from None
     if account.pw_uid == 0:
         raise Failure(causes.ACCESS_USER_MALFORMED, f"MAST_SELF_USER is {user}, which is root")
@@ -208,7 +200,7 @@ def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[s
     try:
         installed = authorized_keys.read(directory, user)
     except authorized_keys.ForeignPathError as error:
-        return "foreign", foreign(error)
+        return "foreign", Failure(causes.ACCESS_PATH_FOREIGN, str(error))
     except OSError:
         return "unreadable", None
     try:

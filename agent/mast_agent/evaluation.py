@@ -137,6 +137,9 @@ async def self_enroll(
         )
     if end.code != 0:
         raise _failure(end.code, output)
+    if output.stopped and output.claim.server_id is None:
+        # With 0 it has said nothing then, not even that this host is enrolled.
+        raise Failure(causes.EVAL_KILLED, "the eval was ended by SIGTERM")
     return Report(
         server_id=output.claim.server_id,
         public_key=output.claim.public_key,
@@ -165,9 +168,7 @@ def _failure(code: int, output: Output) -> Failure:
     told = f"{everything}\n{output.terminating}"
     if missing := re.search(r"environment variable (\w+) is missing", told):
         name = output.redactor.quote(missing[1])
-        return Failure(
-            causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}", known={"name": name}
-        )
+        return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}")
     for pattern, cause in _BOOTSTRAPS_OWN:
         if re.search(pattern, everything):
             names = "MAST_VAULT_KEY is wrong: " if cause is causes.VAULT_KEY_WRONG else ""

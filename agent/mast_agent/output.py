@@ -58,6 +58,8 @@ class Output:
         self.stdout_errors: collections.deque[Said] = collections.deque(maxlen=_LAST_LINES)
         self.terminating = ""
         """What a BEAM that ends while it boots says on stdout, as it came."""
+        self.stopped = False
+        """Whether a BEAM has said that it ends because of SIGTERM, which it does with 0."""
 
     def take(self, line: Line) -> None:
         """Note one line."""
@@ -69,6 +71,8 @@ class Output:
                 self.terminating = raw
             if not line.cut and (error := _logged_error(raw)) is not None:
                 self.stdout_errors.append(Said(error, self.redactor.quote(error)))
+        # Erlang's erl_signal_handler, in whatever form a logger gives it.
+        self.stopped = self.stopped or "SIGTERM received - shutting down" in raw
         if not shown.strip():
             return
         if line.stream != "stdout":

@@ -14,6 +14,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mast_agent import bond
 from mast_agent.execve import StartError
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ async def run(
     """Run `argv` for at most `seconds`, handing each line of both streams to `on_line`.
 
     When the time is over, or the surrounding task is cancelled, the child's process group gets
-    SIGTERM and, `kill_after` seconds later, SIGKILL; the child is reaped before this returns.
+    SIGTERM and, `kill_after` seconds later, SIGKILL; the child is reaped before this returns. When
+    this process is killed, so is the child (`bond`).
     Raises StartError when it cannot be started.
     """
     loop = asyncio.get_running_loop()
@@ -107,6 +109,8 @@ async def run(
             cwd=directory,
             start_new_session=True,
             umask=0o077,
+            # The child does nothing there that a thread of this process could be in the way of.
+            preexec_fn=bond.until_death(),
         )
     )
     # asyncio would kill a child that is cancelled while it starts, without what it has started.

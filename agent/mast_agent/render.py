@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import __version__, evidence, remedies
+from mast_agent import __version__, evidence
 from mast_agent.escaping import escape
 from mast_agent.reach import Contact, Reach
 
 if TYPE_CHECKING:
     from mast_agent.failure import Failure
     from mast_agent.login_report import LoginReport
-    from mast_agent.published import Error
     from mast_agent.status import Status
     from mast_agent.units import Unit
 
@@ -35,19 +34,18 @@ def document(status: Status) -> dict[str, Any]:
         "verdict": verdict.state.word,
         "code": verdict.state.code,
         "summary": verdict.summary,
-        "remedy": remedies.addressed(verdict.remedy, root=status.root) or None,
-        "commands": [*_advice(status, verdict.remedy)[1]],
+        "remedy": verdict.remedy or None,
         "phase": last.phase if last else None,
         "since": last.since if last else None,
         "updated_at": last.updated_at if last else None,
         "attempts": last.attempts if last else None,
         "next_retry_at": last.next_retry_at if last else None,
-        "error": _error(status, last.error) if last and last.error else None,
+        "error": asdict(last.error) if last and last.error else None,
         "server": _server(status),
         "database": {
             "asked": status.settings_failure is None,
             "reachable": facts.looked,
-            "error": _failure(status, status.settings_failure or facts.failure),
+            "error": _failure(status.settings_failure or facts.failure),
         },
         "migrations": asdict(status.migrations)
         if status.migrations
@@ -56,9 +54,9 @@ def document(status: Status) -> dict[str, Any]:
             "path": str(status.release.executable) if status.release else None,
             "version": status.release.version if status.release else None,
             "has_bootstrap": status.release.has_bootstrap if status.release else None,
-            "error": _failure(status, status.release_failure),
+            "error": _failure(status.release_failure),
         },
-        "concerns": [_failure(status, concern) for concern in facts.concerns],
+        "concerns": [_failure(concern) for concern in facts.concerns],
         "units": {
             "mast-agent.service": _unit(facts.agent_unit),
             "mast.service": _unit(facts.mast_unit),
@@ -74,13 +72,13 @@ def document(status: Status) -> dict[str, Any]:
             "port": status.access.login.port,
             "key": status.access.key,
             "listening": status.access.listening,
-            "error": _failure(status, status.access.failure),
+            "error": _failure(status.access.failure),
             "contact": {
                 "reach": status.contact.reach.value,
                 "seconds": status.contact.seconds,
                 "since_key": status.contact.since_key,
             },
-            "trial": _trial(status, status.login),
+            "trial": _trial(status.login),
         },
         "record": {
             "state": status.record_state,
@@ -104,22 +102,13 @@ def _server(status: Status) -> dict[str, str] | None:
     return None
 
 
-def _error(status: Status, error: Error) -> dict[str, Any]:
-    return {**asdict(error), "remedy": remedies.addressed(error.remedy, root=status.root)}
-
-
-def _advice(status: Status, remedy: str) -> tuple[str, tuple[str, ...]]:
-    """Return what to do, and the commands for it, for the one who asks."""
-    return remedies.split(remedies.addressed(remedy, root=status.root))
-
-
-def _failure(status: Status, failure: Failure | None) -> dict[str, Any] | None:
+def _failure(failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
     return {
         "cause": failure.cause.slug,
         "message": escape(failure.message),
-        "remedy": remedies.addressed(failure.remedy, root=status.root),
+        "remedy": failure.remedy,
         "code": int(failure.code),
     }
 
@@ -141,15 +130,9 @@ def text(status: Status) -> str:
         if value not in (None, ""):
             rows.append((label, str(value)))
 
-    def advise(label: str, remedy: str) -> None:
-        sentence, commands = _advice(status, remedy)
-        row(label, sentence)
-        for command in commands:
-            row("run", command)
-
-    advise("remedy", verdict.remedy)
+    row("remedy", verdict.remedy)
     for remedy in dict.fromkeys(concern.remedy for concern in facts.concerns):
-        advise("also", remedy if remedy != verdict.remedy else "")
+        row("also", remedy if remedy != verdict.remedy else "")
     if last:
         row("phase", last.phase)
         row("since", last.since)
@@ -182,8 +165,7 @@ def text(status: Status) -> str:
 def _database(status: Status) -> str:
     if (why := status.settings_failure) is not None:
         # What has to be done for more to be said; the verdict's own remedy may be another.
-        remedy = remedies.addressed(why.remedy, root=status.root)
-        return f"not asked: {why.message} ({why.cause.slug}). {remedy}"
+        return f"not asked: {why.message} ({why.cause.slug}). {why.remedy}"
     failure = status.facts.failure
     if failure is not None:
         return f"{failure.message} ({failure.cause.slug})"
@@ -218,8 +200,7 @@ def _record_text(status: Status) -> str:
 def _access_text(status: Status) -> str:
     seen, who = status.access, status.access.login
     if status.access_wanted is False:
-        revoked = remedies.addressed(f"off: {seen.revoked}", root=status.root)
-        off = revoked if seen.revoked else "off"
+        off = f"off: {seen.revoked}" if seen.revoked else "off"
         return off if seen.key == "absent" else f"{off}; but the key is {seen.key}"
     if seen.failure is not None:
         # Where nothing says that it is wanted, what is missing may be missing on purpose.
@@ -246,7 +227,7 @@ def _contact_text(contact: Contact) -> str:
             return "unknown whether Mast reaches it"
 
 
-def _trial(status: Status, report: LoginReport | None) -> dict[str, Any] | None:
+def _trial(report: LoginReport | None) -> dict[str, Any] | None:
     if report is None:
         return None
     return {
@@ -254,5 +235,5 @@ def _trial(status: Status, report: LoginReport | None) -> dict[str, Any] | None:
         "tried": report.tried,
         "why_not": report.why or None,
         "works": report.works if report.tried else None,
-        "problems": [_failure(status, each) for each in report.problems],
+        "problems": [_failure(each) for each in report.problems],
     }

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,9 +79,7 @@ def leave(directory: Path) -> Failure | None:
             path = directory / authorized_keys.MARK
             storage.write(path, document, mode=0o644, durable=True)
     except authorized_keys.ForeignPathError as error:
-        aside = shlex.join(["mv", "-T", str(error.path), f"{error.path}.foreign"])
-        remedy = f"See who put it there, and move it away: {aside}; then: {REVOKE}"
-        return Failure(causes.ACCESS_PATH_FOREIGN, str(error), remedy=remedy)
+        return Failure(causes.ACCESS_PATH_FOREIGN, str(error), remedy=f"Remove it, then: {REVOKE}")
     except OSError as error:
         return denied([(directory, error)], REVOKE)
     except Failure as unreadable:

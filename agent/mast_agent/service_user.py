@@ -11,7 +11,6 @@ import contextlib
 import grp
 import os
 import pwd
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -157,8 +156,7 @@ def _require_own(config: Settings) -> None:
             raise Failure(
                 causes.DIRECTORY_DENIED,
                 f"the service's user {name} may not use {path}",
-                remedy="Give it to him, if it is the agent's: "
-                + shlex.join(["chown", "-R", f"{name}:", str(path)]),
+                remedy=f"Give it to him, if it is the agent's: chown -R {name}: {path}",
             )
 
 

@@ -65,7 +65,6 @@ lib.mapAttrs (
   "mkShell"
   "nixos"
   "nodejs"
-  "openssh"
   "postgresql"
   "python3"
   "ruff"

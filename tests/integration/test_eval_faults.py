@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support import releases
 from support.agent import wait_for
-from support.expect import assert_failed
+from support.expect import assert_enrolled, assert_failed
+from support.snippets import add_row, this_host
 from support.swarm import Outcome, run_all
 
 if TYPE_CHECKING:
@@ -38,6 +41,22 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_eval_that_is_ended_by_sigterm(agent: Agent, cluster: Cluster, database: str) -> None:
+    """A BEAM ends with 0 on SIGTERM: that is no success, and no row of another's is taken for it.
+
+    The other's row leads each host to itself, so that one whose eval says "enrolled" has it.
+    """
+    add_row(cluster, database, "another")
+    process = agent.start("enroll", "--timeout", "60", MAST_REFERENCE_EVAL_SLEEP="2")
+    wait_for(lambda: agent.eval_count() == 1)
+    os.kill(int(agent.evals.read_text().split()[0]), signal.SIGTERM)
+    result = agent.finish(process)
+    query = f"SELECT id FROM servers WHERE name = '{this_host()}'"  # noqa: S608 - the test's
+    assert_enrolled(agent, result, cluster.sql(query, database))
+    assert "the eval was ended by SIGTERM" in result.stderr, result
+    assert agent.eval_count() == 2, result
 
 
 def test_hang_with_a_grandchild_that_ignores_term(

@@ -49,8 +49,7 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
         {"MAST_VAULT_KEY": "dmFsdWUtY2FuYXJ5"}, 78, "variable-malformed", "release", "base64",
     ),
     "secret with a line break": (
-        {"SECRET_KEY_BASE": f"{SECRET}\n"}, 78, "variable-malformed", "release",
-        "Correct SECRET_KEY_BASE in ",
+        {"SECRET_KEY_BASE": f"{SECRET}\n"}, 78, "variable-malformed", "release", "Correct it",
     ),
     "public address empty": (
         {"MAST_PUBLIC_URL": ""}, 78, "variable-malformed", "release", "MAST_PUBLIC_URL",
@@ -82,9 +81,7 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
         {"DATABASE_URL": f"ecto://mast:{SECRET}@127.0.0.1:5432,127.0.0.2:5432/mast"},
         78, "url-refused", "database", "ecto://",
     ),
-    "pool of none": (
-        {"POOL_SIZE": "0"}, 78, "variable-malformed", "release", "Correct POOL_SIZE in ",
-    ),
+    "pool of none": ({"POOL_SIZE": "0"}, 78, "variable-malformed", "release", "Correct it"),
     "IPv6 with a socket": (
         {"DATABASE_URL": URL + "?socket_dir=/run/postgresql", "ECTO_IPV6": "true"},
         78, "url-refused", "database", "ecto://",

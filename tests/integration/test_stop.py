@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -153,6 +154,25 @@ def test_stopped_while_an_eval_that_hangs_is_being_ended(
     family = [int(word) for word in started.read_text().split()]
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 2)
     assert agent.published()["state"] == "stopped", result
+
+
+def test_killed_agent_takes_its_eval_along(agent: Agent) -> None:
+    """SIGKILL lets an agent end nothing; the BEAM of its eval does not outlive it all the same."""
+    process = agent.start("enroll", "--timeout", "60", MAST_REFERENCE_EVAL_SLEEP="300")
+    pid = int(
+        wait_for(lambda: agent.evals.read_text() if agent.evals.exists() else None).split()[0]
+    )
+    assert _is_eval(pid)
+    process.kill()
+    try:
+        result = agent.finish(process, 10)
+        assert result.code == -signal.SIGKILL, result
+        wait_for(lambda: not _is_eval(pid))
+    finally:
+        if _is_eval(pid):
+            os.kill(pid, signal.SIGKILL)
+    # Whoever comes next finds nobody in the way.
+    assert agent.enroll(60).code == 0
 
 
 def test_second_signal_changes_nothing(

@@ -146,6 +146,20 @@ def test_end_of_the_claims_line(end: bytes) -> None:
     assert output(("stdout", _line() + end)).claim.server_id == SERVER_ID
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"SIGTERM received - shutting down",
+        b'{"severity": "notice", "message": "SIGTERM received - shutting down\\n"}',
+    ],
+)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_stopped_by_sigterm(stream: str, line: bytes) -> None:
+    """That a BEAM ends because of SIGTERM is known from what it says, in whatever form."""
+    assert output((stream, b"=INFO REPORT==== 1-Jan-2026 ==="), (stream, line)).stopped
+    assert not output((stream, b"SIGTERM")).stopped
+
+
 def test_several_claims() -> None:
     """The last one counts, and that there were others is logged."""
     logged: list[tuple[str, str]] = []

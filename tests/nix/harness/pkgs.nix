@@ -169,7 +169,6 @@ let
           "nixfmt"
           "nixfmt-tree"
           "nodejs"
-          "openssh"
           "postgresql"
           "ruff"
           "shellcheck"
