@@ -19,6 +19,10 @@ let
     inherit (config.services) openssh;
   };
 
+  # As the agent is told it, so that the login is tried there.
+  agent = config.systemd.services.mast-agent.environment;
+  whereMastComes = lib.filterAttrs (name: _: lib.hasPrefix "MAST_SELF_" name) agent;
+
   # Weaker than a mkDefault, so that whoever else has a say on sshd is heard, and can be told apart.
   weakly = lib.mkOverride 1400;
   sshdIsOurs = options.services.openssh.enable.highestPrio == (weakly null).priority;
@@ -90,10 +94,12 @@ in
       systemd.services.mast-agent.environment = lib.mapAttrs (_: lib.mkDefault) address.variables;
 
       # The unit comes with the package. It gets none of Mast's secrets: all that it would look for
-      # in an environment file is given here.
+      # in an environment file is given here. It tries the login, with OpenSSH's client, and asks
+      # sshd for its settings.
       systemd.services.mast-agent-access = {
         wantedBy = [ "mast-agent.service" ];
-        environment = {
+        path = [ pkgs.openssh ];
+        environment = whereMastComes // {
           MAST_AGENT_ENV_FILE = "";
           MAST_SELF_USER = user;
         };

@@ -1,6 +1,6 @@
-# How Mast reaches the sshd of its own host: the variables of Mast.Bootstrap that differ from its
-# defaults (127.0.0.1, port 22), and whether there is a way at all. It is IPv4 or none: Mast's SSH
-# client asks for an IPv4 address, and has none for ::1 (`:nxdomain`).
+# How Mast reaches the sshd of its own host, and whether there is a way at all. It is IPv4 or none:
+# Mast's SSH client asks for an IPv4 address, and has none for ::1 (`:nxdomain`). The port is always
+# said: only what is set is compared with the row, and a way back to port 22 has to be noticed too.
 { lib, openssh }:
 let
   # sshd's `::` is IPv6 alone, so each family has its own wildcard.
@@ -32,5 +32,7 @@ let
 in
 {
   inherit inet6 reachable;
-  variables = lib.optionalAttrs (port != 22) { MAST_SELF_PORT = toString port; };
+  variables = {
+    MAST_SELF_PORT = toString port;
+  };
 }

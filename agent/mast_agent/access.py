@@ -91,6 +91,11 @@ def login(mast: Mapping[str, str]) -> Login:
     )
 
 
+def foreign(error: authorized_keys.ForeignPathError) -> Failure:
+    """Return the Failure (78) for what stands in the way of a key."""
+    return Failure(causes.ACCESS_PATH_FOREIGN, str(error), known={"path": str(error.path)})
+
+
 def denied(directory: Path, error: OSError) -> Failure:
     """Return the Failure (77) for a directory of keys that may not be changed."""
     return Failure(causes.ACCESS_DENIED, f"{directory} cannot be changed: {error.strerror}")
@@ -101,8 +106,11 @@ def require_user(user: str) -> None:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
+        own = f"Create it, or take MAST_SELF_USER={user} out for {DEFAULT_USER}"
         raise Failure(
-            causes.ACCESS_USER_MISSING, f"the user {user}, as whom Mast logs in, does not exist"
+            causes.ACCESS_USER_MISSING,
+            f"the user {user}, as whom Mast logs in, does not exist",
+            remedy=None if user == DEFAULT_USER else own,
         ) from None
     if account.pw_uid == 0:
         raise Failure(causes.ACCESS_USER_MALFORMED, f"MAST_SELF_USER is {user}, which is root")
@@ -200,7 +208,7 @@ def _look_at_key(directory: Path, user: str, recorded: Record | None) -> tuple[s
     try:
         installed = authorized_keys.read(directory, user)
     except authorized_keys.ForeignPathError as error:
-        return "foreign", Failure(causes.ACCESS_PATH_FOREIGN, str(error))
+        return "foreign", foreign(error)
     except OSError:
         return "unreadable", None
     try:

@@ -74,7 +74,7 @@ def install(config: Settings) -> Installed:
     try:
         changed = authorized_keys.install(directory, who.user, content)
     except authorized_keys.ForeignPathError as error:
-        raise Failure(causes.ACCESS_PATH_FOREIGN, str(error)) from error
+        raise access.foreign(error) from error
     except PermissionError as error:
         raise access.denied(directory, error) from error
     except OSError as error:

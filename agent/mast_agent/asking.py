@@ -22,6 +22,8 @@ from mast_agent.failure import Code, Failure
 from mast_agent.snapshot import Identity, Server, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mast_agent.service_user import ServiceUser
     from mast_agent.target import Target
 
@@ -32,17 +34,24 @@ _ANSWER_SECONDS = 0.2
 
 
 def look(
-    target: Target, deadline: Deadline, user: ServiceUser | None = None
+    target: Target,
+    deadline: Deadline,
+    user: ServiceUser | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> tuple[Snapshot | None, Failure | None]:
-    """Ask the database once, as `user` where there is one, and return what came of it."""
+    """Ask the database once, as `user` where there is one, and return what came of it.
+
+    `known` is what there is to know for a remedy.
+    """
     # In the parent too: the child may not be allowed to read the files of its own program.
     from mast_agent import database, session  # noqa: F401, PLC0415 - psycopg costs 0.2 s
 
     try:
         if user is None:
             return _ask(target, deadline), None
-        return _decode(_by_child(target, deadline, user)), None
+        return _decode(_by_child(target, deadline, user, known or {})), None
     except Failure as failure:
+        failure.learn(known or {})
         return None, failure
 
 
@@ -64,7 +73,9 @@ def _ask(target: Target, deadline: Deadline) -> Snapshot:
     return asyncio.run(ask())
 
 
-def _by_child(target: Target, deadline: Deadline, user: ServiceUser) -> bytes:
+def _by_child(
+    target: Target, deadline: Deadline, user: ServiceUser, known: Mapping[str, str]
+) -> bytes:
     """Return what a child that is `user` answers. Raises Failure when it does not."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     with warnings.catch_warnings():
@@ -76,7 +87,7 @@ def _by_child(target: Target, deadline: Deadline, user: ServiceUser) -> bytes:
         try:
             os.close(reading)
             own = Deadline(max(0.0, deadline.remaining() - _ANSWER_SECONDS))
-            answer = _answer(target, own, user)
+            answer = _answer(target, own, user, known)
             while answer:
                 answer = answer[os.write(writing, answer) :]
         finally:
@@ -108,11 +119,14 @@ def _read(reading: int, deadline: Deadline) -> bytes:
     return b""
 
 
-def _answer(target: Target, deadline: Deadline, user: ServiceUser) -> bytes:
+def _answer(
+    target: Target, deadline: Deadline, user: ServiceUser, known: Mapping[str, str]
+) -> bytes:
     try:
         service_user.become(user)
         document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline))}
     except Failure as failure:
+        failure.learn({**known, "os_user": user.name})
         document = {
             "failure": {
                 "cause": failure.cause.slug,

@@ -32,7 +32,11 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class ForeignPathError(Exception):
-    """Something stands there that was not put there by us; the text says what."""
+    """Something stands at `path` that was not put there by us; the text says what."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} {what}")
+        self.path = path
 
 
 def line(key: str, sources: Sequence[str]) -> str:
@@ -67,7 +71,7 @@ def read(directory: Path, user: str) -> str | None:
     try:
         fd = storage.open_regular(path)
     except storage.UnusableError as error:
-        raise ForeignPathError(f"{path} is {error}") from error
+        raise ForeignPathError(path, f"is {error}") from error
     if fd is None:
         return None
     with os.fdopen(fd, "rb") as file:
@@ -178,16 +182,16 @@ def remove(directory: Path) -> tuple[list[Path], list[tuple[Path, OSError]]]:
 def _require_ours(path: Path, file_type: int, kind: str) -> None:
     found = path.lstat()
     if stat.S_IFMT(found.st_mode) != file_type:
-        raise ForeignPathError(f"{path} is not {kind}")
+        raise ForeignPathError(path, f"is not {kind}")
     if found.st_uid == 0 != os.geteuid():
         # As it should be; the one who asks is not root.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if found.st_uid != os.geteuid():
-        raise ForeignPathError(f"{path} belongs to the user {found.st_uid}")
+        raise ForeignPathError(path, f"belongs to the user {found.st_uid}")
     if found.st_mode & _WRITABLE_BY_OTHERS:
-        raise ForeignPathError(f"{path} may be written by others")
+        raise ForeignPathError(path, "may be written by others")
     if file_type == stat.S_IFREG and found.st_nlink > 1:
-        raise ForeignPathError(f"{path} has other names (hard links)")
+        raise ForeignPathError(path, "has other names (hard links)")
 
 
 def _clear(

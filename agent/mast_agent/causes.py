@@ -1,6 +1,7 @@
-"""The table of causes: everything that the agent can tell apart.
+"""The table of causes: everything that the agent can tell apart, and what to do about each.
 
-Documented for operators in docs/reference.md; a test holds the two against each other.
+How a remedy and its commands become what is printed is `remedies`' business. Documented for
+operators in docs/reference.md; a test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -9,19 +10,38 @@ from mast_agent.failure import Cause, Code, Patience, Phase
 
 _NO, _GRACE, _RETRY, _CROWDED = Patience.NONE, Patience.GRACE, Patience.RETRY, Patience.CROWDED
 _EVALS = Patience.EVALS
-_ENV = "the environment file (MAST_AGENT_ENV_FILE) or the environment"
+_AGAIN = "systemctl restart --no-block mast-agent"
+_ACCESS = "systemctl start mast-agent-access"
+_CREATE_ROLE = "DO $$BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END$$"
+_GRANT = (
+    "GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}; "
+    "GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+)
 
 
-def _cause(  # noqa: PLR0917 - a table reads best without names
+def _cause(
     slug: str,
     phase: Phase,
     code: Code,
     patience: Patience,
     remedy: str,
+    *run: str,
     settled: Code | None = None,
+    otherwise: str = "",
+    nixos: str = "",
+    mast: bool = False,
 ) -> Cause:
     cause = Cause(
-        slug=slug, phase=phase, code=code, patience=patience, remedy=remedy, settled=settled
+        slug=slug,
+        phase=phase,
+        code=code,
+        patience=patience,
+        remedy=remedy,
+        run=run,
+        settled=settled,
+        otherwise=otherwise,
+        nixos=nixos,
+        mast=mast,
     )
     CAUSES[slug] = cause
     return cause
@@ -31,53 +51,68 @@ CAUSES: dict[str, Cause] = {}
 
 # --- release: settings, environment file, the release on disk -------------------------------
 SETTING_MALFORMED = _cause(
-    "setting-malformed", Phase.RELEASE, Code.CONFIG, _NO, "Correct the setting"
-)
+    "setting-malformed", Phase.RELEASE, Code.CONFIG, _NO,
+    "Correct the setting",
+)  # fmt: skip
 ENV_FILE_MISSING = _cause(
     "env-file-missing", Phase.RELEASE, Code.CONFIG, _NO,
-    "Create the file, or correct MAST_AGENT_ENV_FILE",
+    "Write it with Mast's variables, root:mast and 0640 (docs/install/lxc.md), or name another",
+    nixos="Write it, or name another in services.mast.environmentFile and run nixos-rebuild switch",
+    mast=True,
 )  # fmt: skip
 ENV_FILE_UNREADABLE = _cause(
     "env-file-unreadable", Phase.RELEASE, Code.CONFIG, _NO,
-    "Make it readable for the agent's user, as root: chown root:mast FILE && chmod 0640 FILE",
+    "Let the agent's user read it", "chown root:{group} {path}", "chmod 0640 {path}",
+    otherwise="Let the agent's user read it and enter the directories above it", mast=True,
 )  # fmt: skip
 ENV_FILE_MALFORMED = _cause(
     "env-file-malformed", Phase.RELEASE, Code.CONFIG, _NO,
-    "Correct that line; the syntax is that of EnvironmentFile= in systemd.exec(5)",
+    "Correct that line; the syntax is that of EnvironmentFile= in systemd.exec(5)", mast=True,
 )  # fmt: skip
-VARIABLE_MISSING = _cause("variable-missing", Phase.RELEASE, Code.CONFIG, _NO, f"Set it in {_ENV}")
+VARIABLE_MISSING = _cause(
+    "variable-missing", Phase.RELEASE, Code.CONFIG, _NO,
+    "Set {name} in {env_file}",
+    mast=True,
+)  # fmt: skip
 VARIABLE_MALFORMED = _cause(
-    "variable-malformed", Phase.RELEASE, Code.CONFIG, _NO, f"Correct it in {_ENV}"
-)
+    "variable-malformed", Phase.RELEASE, Code.CONFIG, _NO,
+    "Correct {name} in {env_file}",
+    mast=True,
+)  # fmt: skip
 ENVIRONMENT_TOO_LARGE = _cause(
     "environment-too-large", Phase.RELEASE, Code.CONFIG, _NO,
-    f"Shorten the variable in {_ENV}",
+    "Shorten {name} in {env_file}",
+    mast=True,
 )  # fmt: skip
 SELF_HOST_IPV6 = _cause(
     "self-host-ipv6", Phase.RELEASE, Code.CONFIG, _NO,
-    "Let sshd listen on 127.0.0.1 too (ListenAddress), and leave MAST_SELF_HOST out",
+    "Let sshd listen on 127.0.0.1 too (ListenAddress), and take MAST_SELF_HOST out of {env_file}",
+    mast=True,
 )  # fmt: skip
 RELEASE_MISSING = _cause(
     "release-missing", Phase.RELEASE, Code.CONFIG, _NO,
-    "Install Mast, or set MAST_BIN to the bin/mast of its release",
+    "Unpack Mast's release there (docs/install/lxc.md), or set MAST_BIN to the bin/mast of one",
+    mast=True,
 )  # fmt: skip
 RELEASE_NOT_EXECUTABLE = _cause(
     "release-not-executable", Phase.RELEASE, Code.CONFIG, _NO,
-    "Make it executable for the agent's user: chmod a+rx FILE",
+    "Let the agent's user execute it", "chmod a+rx {path}",
+    otherwise="Let the agent's user enter the directories above it", mast=True,
 )  # fmt: skip
 NOT_A_RELEASE = _cause(
     "not-a-release", Phase.RELEASE, Code.CONFIG, _NO,
-    "Set MAST_BIN to the bin/mast of an unpacked Mast release",
+    "Set MAST_BIN to the bin/mast of an unpacked Mast release, or unpack one there", mast=True,
 )  # fmt: skip
 RUNTIME_DENIED = _cause(
     "runtime-denied", Phase.RELEASE, Code.NOPERM, _NO,
-    "Run it through the unit (systemctl start mast-agent), or set RUNTIME_DIRECTORY",
+    "Let the unit run it, or set RUNTIME_DIRECTORY", _AGAIN,
 )  # fmt: skip
 
 # --- release: the service's user, where root asks or enrolls by hand --------------------------
 SERVICE_USER_MISSING = _cause(
     "service-user-missing", Phase.RELEASE, Code.CONFIG, _NO,
-    "Create it: systemd-sysusers; or name another: --user NAME",
+    "Create it", "systemd-sysusers",
+    nixos="Set services.mast.enable = true, or name another user: --user NAME", mast=True,
 )  # fmt: skip
 SERVICE_USER_DENIED = _cause(
     "service-user-denied", Phase.RELEASE, Code.NOPERM, _NO,
@@ -85,45 +120,53 @@ SERVICE_USER_DENIED = _cause(
 )  # fmt: skip
 SERVICE_USER_DYNAMIC = _cause(
     "service-user-dynamic", Phase.RELEASE, Code.NOPERM, _NO,
-    "Let the unit do it: systemctl restart --no-block mast-agent && mast-agent status --wait",
+    "Let the unit do it", _AGAIN, "mast-agent status --wait",
 )  # fmt: skip
 DIRECTORY_DENIED = _cause(
     "directory-denied", Phase.RELEASE, Code.NOPERM, _NO,
     "Let the service's user have it, or name another directory",
 )  # fmt: skip
 RESET_DENIED = _cause(
-    "reset-denied", Phase.RELEASE, Code.NOPERM, _NO, "Run it as root: sudo mast-agent reset"
-)
+    "reset-denied", Phase.RELEASE, Code.NOPERM, _NO,
+    "Run it as root", "sudo mast-agent reset",
+)  # fmt: skip
 
 # --- database: finding, reaching and entering it ----------------------------------------------
-URL_MISSING = _cause("url-missing", Phase.DATABASE, Code.CONFIG, _NO, f"Set DATABASE_URL in {_ENV}")
+URL_MISSING = _cause(
+    "url-missing", Phase.DATABASE, Code.CONFIG, _NO,
+    "Set DATABASE_URL in {env_file}: ecto://USER:PASSWORD@HOST:PORT/DATABASE",
+    mast=True,
+)  # fmt: skip
 URL_REFUSED = _cause(
     "url-refused", Phase.DATABASE, Code.CONFIG, _NO,
-    "Correct DATABASE_URL: ecto://USER:PASSWORD@HOST:PORT/DATABASE, specials percent-encoded",
+    "Correct DATABASE_URL in {env_file}: ecto://USER:PASSWORD@HOST:PORT/DATABASE, percent-encoded",
+    mast=True,
 )  # fmt: skip
 REFUSED = _cause(
     "refused", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
-    "Start PostgreSQL (systemctl start postgresql), or correct host and port in DATABASE_URL",
+    "Start PostgreSQL", "systemctl start {stopped}",
+    otherwise="Start PostgreSQL at {place}, or correct host and port of DATABASE_URL in {env_file}",
 )  # fmt: skip
 SOCKET_MISSING = _cause(
     "socket-missing", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
-    "Start PostgreSQL (systemctl start postgresql), or correct socket_dir in DATABASE_URL",
+    "Start PostgreSQL", "systemctl start {stopped}",
+    otherwise="Start PostgreSQL with the socket {place}, or correct DATABASE_URL in {env_file}",
 )  # fmt: skip
 SOCKET_DENIED = _cause(
     "socket-denied", Phase.DATABASE, Code.NOPERM, _NO,
-    "Give the agent's user access to the socket and the directories above it",
+    "Let the agent's user {os_user} open {place}, and enter the directories above it",
 )  # fmt: skip
 NAME_UNRESOLVED = _cause(
     "name-unresolved", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
-    "Correct the host in DATABASE_URL, or the name service",
+    "Correct the host of DATABASE_URL in {env_file}, or the name service",
 )  # fmt: skip
 UNREACHABLE = _cause(
     "unreachable", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
-    "Check the network and the firewall between this host and the database server",
+    "Check the network and the firewall between this host and {place}",
 )  # fmt: skip
 TIMED_OUT = _cause(
     "timed-out", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
-    "Check that PostgreSQL is what listens there and that no firewall drops the packets",
+    "Check that PostgreSQL is what listens at {place} and that no firewall drops the packets",
 )  # fmt: skip
 STARTING = _cause(
     "starting", Phase.DATABASE, Code.UNAVAILABLE, _RETRY,
@@ -135,7 +178,8 @@ CONNECTION_LOST = _cause(
 )  # fmt: skip
 NOT_POSTGRESQL = _cause(
     "not-postgresql", Phase.DATABASE, Code.UNAVAILABLE, _GRACE,
-    "Correct host and port in DATABASE_URL: something else listens there", Code.CONFIG,
+    "Correct host and port of DATABASE_URL in {env_file}, where another program listens",
+    settled=Code.CONFIG, mast=True,
 )  # fmt: skip
 STALLED = _cause(
     "stalled", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
@@ -143,7 +187,7 @@ STALLED = _cause(
 )  # fmt: skip
 TOO_MANY_CONNECTIONS = _cause(
     "too-many-connections", Phase.DATABASE, Code.TEMPFAIL, _CROWDED,
-    "Raise max_connections or the role's CONNECTION LIMIT, or lower Mast's POOL_SIZE",
+    "Raise max_connections of PostgreSQL, or lower POOL_SIZE in {env_file}",
 )  # fmt: skip
 SERVER_ERROR = _cause(
     "server-error", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
@@ -151,54 +195,67 @@ SERVER_ERROR = _cause(
 )  # fmt: skip
 READ_ONLY = _cause(
     "read-only", Phase.DATABASE, Code.TEMPFAIL, _RETRY,
-    "Point DATABASE_URL at the primary, or promote this server",
+    "Point DATABASE_URL in {env_file} at the primary, or promote this server",
 )  # fmt: skip
 WRONG_PASSWORD = _cause(
     "wrong-password", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Correct user and password in DATABASE_URL, or set the role's: ALTER ROLE … PASSWORD '…'",
+    "Correct DATABASE_URL in {env_file}, or make a role with the password that stands there",
+    f"SQL {_CREATE_ROLE} | \\password {{role}}",
+    otherwise="Correct user and password in DATABASE_URL ({env_file}), or the role on the server",
+    mast=True,
 )  # fmt: skip
 PASSWORD_NEEDED = _cause(
     "password-needed", Phase.DATABASE, Code.CONFIG, _NO,
-    "Put the password into DATABASE_URL, or use a socket with peer authentication",
+    "Put the password into DATABASE_URL in {env_file}, or use a socket with peer authentication",
+    mast=True,
 )  # fmt: skip
 ROLE_MISSING = _cause(
     "role-missing", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Create it: CREATE ROLE … LOGIN; or correct the user in DATABASE_URL",
+    "Create it", "SQL CREATE ROLE {role} LOGIN",
 )  # fmt: skip
 ROLE_REFUSED = _cause(
     "role-refused", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Create the role, or allow it to log in: ALTER ROLE … LOGIN",
+    "Create the role, or let it log in", f"SQL {_CREATE_ROLE} | ALTER ROLE {{role}} LOGIN",
+    otherwise="Create the role {role} there, or let it log in, or correct the user in DATABASE_URL",
 )  # fmt: skip
 ROLE_NOLOGIN = _cause(
-    "role-nologin", Phase.DATABASE, Code.NOPERM, _NO, "Allow it: ALTER ROLE … LOGIN"
-)
+    "role-nologin", Phase.DATABASE, Code.NOPERM, _NO,
+    "Let it log in", "SQL ALTER ROLE {role} LOGIN",
+)  # fmt: skip
 PEER_REFUSED = _cause(
     "peer-refused", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Run as the user that the role belongs to (as root: --user NAME), or map it in pg_ident.conf",
+    "Ask as {role} (as root: --user {role}), name {os_user}'s role in DATABASE_URL, or map it "
+    "in pg_ident.conf",
+    mast=True,
 )  # fmt: skip
 HBA_REFUSED = _cause(
     "hba-refused", Phase.DATABASE, Code.CONFIG, _NO,
-    "Admit it in pg_hba.conf; where only TLS is admitted (hostssl), add ?ssl=true to DATABASE_URL",
+    "Admit it in {pg_directory}/pg_hba.conf; where that has hostssl, set ssl=true in DATABASE_URL",
+    "systemctl reload {postgresql}",
+    otherwise="Admit it in pg_hba.conf; where that has hostssl alone, set ssl=true in DATABASE_URL",
 )  # fmt: skip
 DATABASE_MISSING = _cause(
     "database-missing", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Create it: CREATE DATABASE … OWNER …; or correct its name in DATABASE_URL",
+    "Create it", "SQL CREATE DATABASE {database} OWNER {role}", "={migrate}",
 )  # fmt: skip
 CONNECT_DENIED = _cause(
     "connect-denied", Phase.DATABASE, Code.NOPERM, _NO,
-    "Allow it: GRANT CONNECT ON DATABASE … TO …",
+    "Let it connect", "SQL GRANT CONNECT ON DATABASE {database} TO {role}",
 )  # fmt: skip
 TLS_UNSUPPORTED = _cause(
     "tls-unsupported", Phase.DATABASE, Code.CONFIG, _NO,
-    "Turn TLS on in the server (ssl = on), or take ssl=true out of DATABASE_URL",
+    "Turn TLS on in the server (ssl = on), or take ssl=true out of DATABASE_URL in {env_file}",
+    mast=True,
 )  # fmt: skip
 TLS_UNTRUSTED = _cause(
     "tls-untrusted", Phase.DATABASE, Code.CONFIG, _NO,
-    "Install the certificate's authority on this host, or name it in PGSSLROOTCERT",
+    "Install the certificate's authority on this host, or name it by PGSSLROOTCERT in {env_file}",
+    mast=True,
 )  # fmt: skip
 TLS_FAILED = _cause(
     "tls-failed", Phase.DATABASE, Code.UNAVAILABLE, _GRACE,
-    "Compare the TLS settings of both sides (ssl_min_protocol_version, ssl_ciphers)", Code.CONFIG,
+    "Compare the TLS settings of both sides (ssl_min_protocol_version, ssl_ciphers)",
+    settled=Code.CONFIG,
 )  # fmt: skip
 
 # --- database: a pooler before it -------------------------------------------------------------
@@ -208,7 +265,7 @@ POOLER_SERVER_DOWN = _cause(
 )  # fmt: skip
 POOLER_MISCONFIGURED = _cause(
     "pooler-misconfigured", Phase.DATABASE, Code.CONFIG, _GRACE,
-    "Correct the pooler's settings; its log says more",
+    "Correct the settings of the pooler at {place}; its log says more",
 )  # fmt: skip
 POOLER_STATEMENT_MODE = _cause(
     "pooler-statement-mode", Phase.DATABASE, Code.CONFIG, _NO,
@@ -222,7 +279,7 @@ POOLER_REFUSED = _cause(
 # --- migrations -------------------------------------------------------------------------------
 MIGRATIONS_PENDING = _cause(
     "migrations-pending", Phase.MIGRATIONS, Code.TEMPFAIL, _RETRY,
-    "Run them: bin/mast eval 'Mast.Release.migrate()' (mast.service does so when it starts)",
+    "Run them", "={migrate}", mast=True,
 )  # fmt: skip
 MIGRATIONS_RUNNING = _cause(
     "migrations-running", Phase.MIGRATIONS, Code.TEMPFAIL, _RETRY,
@@ -230,25 +287,26 @@ MIGRATIONS_RUNNING = _cause(
 )  # fmt: skip
 SCHEMA_AHEAD = _cause(
     "schema-ahead", Phase.MIGRATIONS, Code.CONFIG, _NO,
-    "Install the newer release again, or roll the migrations back with it before the downgrade",
+    "Unpack the newer release again, or restore a backup of the database from before it", mast=True,
 )  # fmt: skip
 SCHEMA_INCOMPLETE = _cause(
     "schema-incomplete", Phase.MIGRATIONS, Code.CONFIG, _NO,
-    "Point DATABASE_URL at Mast's own database; schema_migrations there is another application's",
+    "Name Mast's own database in DATABASE_URL ({env_file}); this one is another application's",
+    mast=True,
 )  # fmt: skip
 SELECT_DENIED = _cause(
     "select-denied", Phase.MIGRATIONS, Code.NOPERM, _NO,
-    "Let the role own the database: ALTER DATABASE … OWNER TO …; or GRANT SELECT on the table",
+    "Let the role own Mast's tables, or at least use them", f"SQL_HERE {_GRANT}",
 )  # fmt: skip
 
 # --- enroll: locks and the eval ---------------------------------------------------------------
 LOCK_HELD = _cause(
     "lock-held", Phase.ENROLL, Code.TEMPFAIL, _CROWDED,
-    "Wait for the other mast-agent, or stop it",
+    "Wait until the other mast-agent is through",
 )  # fmt: skip
 LOCK_DENIED = _cause(
     "lock-denied", Phase.ENROLL, Code.NOPERM, _NO,
-    "Run it as the unit's user: systemctl start mast-agent",
+    "Let the unit run it", _AGAIN,
 )  # fmt: skip
 BOOTSTRAP_MISSING = _cause(
     "bootstrap-missing", Phase.ENROLL, Code.SOFTWARE, _NO,
@@ -256,19 +314,20 @@ BOOTSTRAP_MISSING = _cause(
 )  # fmt: skip
 NAME_TAKEN = _cause(
     "name-taken", Phase.ENROLL, Code.SOFTWARE, _NO,
-    "Delete that server in Mast, or rename this host: hostnamectl hostname NAME",
+    "Delete that server in Mast's dashboard, or rename this host (hostnamectl)",
 )  # fmt: skip
 VAULT_KEY_WRONG = _cause(
     "vault-key-wrong", Phase.ENROLL, Code.CONFIG, _NO,
-    "Set MAST_VAULT_KEY to the key that this database was set up with, where mast.service reads it",
+    "Set MAST_VAULT_KEY in {env_file} to the key that this database was set up with",
+    mast=True,
 )  # fmt: skip
 EVAL_FAILED = _cause(
     "eval-failed", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
-    "See what it printed: journalctl -t mast-agent",
+    "See what it printed", "journalctl -t mast-agent -n 50",
 )  # fmt: skip
 EVAL_HUNG = _cause(
     "eval-hung", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
-    "See what it printed: journalctl -t mast-agent; or raise MAST_AGENT_TIMEOUT",
+    "Raise MAST_AGENT_TIMEOUT, or see what it printed", "journalctl -t mast-agent -n 50",
 )  # fmt: skip
 EVAL_UNSTARTED = _cause(
     "eval-unstarted", Phase.ENROLL, Code.TEMPFAIL, _NO,
@@ -276,15 +335,16 @@ EVAL_UNSTARTED = _cause(
 )  # fmt: skip
 EVAL_KILLED = _cause(
     "eval-killed", Phase.ENROLL, Code.TEMPFAIL, _EVALS,
-    "See the kernel log for the out-of-memory killer: journalctl -k",
+    "See whether it was the out-of-memory killer", "journalctl -k -n 50",
 )  # fmt: skip
 EVAL_UNSTARTABLE = _cause(
     "eval-unstartable", Phase.ENROLL, Code.CONFIG, _NO,
-    "Reinstall the release for this machine's architecture; it needs coreutils, sed, grep and awk",
+    "Unpack a release for this machine's architecture; it needs coreutils, sed, grep and awk",
+    mast=True,
 )  # fmt: skip
 EVAL_NOT_EXECUTABLE = _cause(
     "eval-not-executable", Phase.ENROLL, Code.CONFIG, _NO,
-    "Let the agent's user execute all of the release (chmod -R a+rX); mount it without noexec",
+    "Unpack the release anew, with its modes (chmod -R a+rX); mount it without noexec", mast=True,
 )  # fmt: skip
 EVAL_DIRECTORY_DENIED = _cause(
     "eval-directory-denied", Phase.ENROLL, Code.NOPERM, _NO,
@@ -295,72 +355,77 @@ EVAL_CROWDED_OUT = _cause(
     "Free memory, or raise the limit on processes: TasksMax= of the unit, the container's pids.max",
 )  # fmt: skip
 EVAL_MISCONFIGURED = _cause(
-    "eval-misconfigured", Phase.ENROLL, Code.CONFIG, _NO, f"Set it in {_ENV}"
-)
+    "eval-misconfigured", Phase.ENROLL, Code.CONFIG, _NO,
+    "Set {name} in {env_file}",
+    mast=True,
+)  # fmt: skip
 EVAL_DENIED = _cause(
     "eval-denied", Phase.ENROLL, Code.SOFTWARE, _NO,
-    "Loosen the unit's sandbox by a drop-in, and report the system call",
+    "Loosen the unit's sandbox (systemctl edit mast-agent), and report the system call",
 )  # fmt: skip
 
 # --- verify -----------------------------------------------------------------------------------
 NOT_ENROLLED = _cause(
     "not-enrolled", Phase.VERIFY, Code.SOFTWARE, _NO,
-    "Install a Mast whose Mast.Bootstrap.self_enroll! works, and see: journalctl -t mast-agent",
+    "Install a Mast whose Mast.Bootstrap.self_enroll! works, and see what this one printed",
+    "journalctl -t mast-agent -n 50", mast=True,
 )  # fmt: skip
 
 # What is to be said of a row that is this host's all the same.
 ROW_DIFFERS = _cause(
     "row-differs", Phase.VERIFY, Code.TEMPFAIL, _NO,
-    "Have it brought up to date: systemctl restart --no-block mast-agent",
+    "Have it brought up to date", _AGAIN,
 )  # fmt: skip
 ROW_DOUBLED = _cause(
     "row-doubled", Phase.VERIFY, Code.TEMPFAIL, _NO, "Delete the older one in Mast's dashboard"
 )  # fmt: skip
 ROW_NAMED_OTHERWISE = _cause(
     "row-named-otherwise", Phase.VERIFY, Code.TEMPFAIL, _NO,
-    "If it is a clone: sudo mast-agent reset, then: systemctl restart --no-block mast-agent",
+    "If this is a clone", "mast-agent reset", _AGAIN,
 )  # fmt: skip
 
 # --- access: the key, the user and sshd, on the host's side -----------------------------------
 ACCESS_NOT_ENROLLED = _cause(
     "access-not-enrolled", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Enroll it first: systemctl start mast-agent",
+    "Enroll it first", _AGAIN,
 )  # fmt: skip
 ACCESS_RECORD_UNUSABLE = _cause(
     "access-record-unusable", Phase.ACCESS, Code.CONFIG, _NO,
-    "Have it written anew: systemctl restart mast-agent",
+    "Have it written anew", _AGAIN,
 )  # fmt: skip
 ACCESS_DENIED = _cause(
     "access-denied", Phase.ACCESS, Code.NOPERM, _NO,
-    "Run it as root: systemctl start mast-agent-access",
+    "Run it as root", _ACCESS,
 )  # fmt: skip
 ACCESS_USER_MALFORMED = _cause(
     "access-user-malformed", Phase.ACCESS, Code.CONFIG, _NO,
-    "Set MAST_SELF_USER to an account that is there for Mast alone, or leave it out",
+    "Set MAST_SELF_USER in {env_file} to an account that is there for Mast alone, or leave it out",
 )  # fmt: skip
 ACCESS_USER_MISSING = _cause(
     "access-user-missing", Phase.ACCESS, Code.CONFIG, _NO,
-    "Create it: systemd-sysusers (on NixOS: services.mast.selfManageAccess = true)",
+    "Create it", "systemd-sysusers", _ACCESS,
+    nixos="Set services.mast.selfManageAccess = true, and run nixos-rebuild switch",
 )  # fmt: skip
 ACCESS_KEY_UNKNOWN = _cause(
     "access-key-unknown", Phase.ACCESS, Code.SOFTWARE, _NO,
-    "Have Mast asked for it: systemctl restart mast-agent, and see: journalctl -t mast-agent",
+    "Have Mast asked for it", _AGAIN, "journalctl -t mast-agent -n 50",
 )  # fmt: skip
 ACCESS_KEY_INVALID = _cause(
     "access-key-invalid", Phase.ACCESS, Code.CONFIG, _NO,
-    "Have Mast make a new one: delete the server in Mast, then systemctl restart mast-agent",
+    "Have Mast make a new one: delete the server in Mast's dashboard", _AGAIN,
 )  # fmt: skip
 ACCESS_KEY_ABSENT = _cause(
     "access-key-absent", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Install it: systemctl start mast-agent-access",
+    "Install it", _ACCESS,
 )  # fmt: skip
 ACCESS_KEY_OUTDATED = _cause(
     "access-key-outdated", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Install the present one: systemctl start mast-agent-access",
+    "Install the present one", _ACCESS,
 )  # fmt: skip
 ACCESS_PATH_FOREIGN = _cause(
     "access-path-foreign", Phase.ACCESS, Code.CONFIG, _NO,
-    "See who put it there and remove it, then: systemctl start mast-agent-access",
+    "See who put it there, and move it away", "mv -T {path} {path}.foreign", _ACCESS,
+    otherwise="See who put it there, and remove it",
 )  # fmt: skip
 ACCESS_KEY_ELSEWHERE = _cause(
     "access-key-elsewhere", Phase.ACCESS, Code.CONFIG, _NO,
@@ -368,21 +433,22 @@ ACCESS_KEY_ELSEWHERE = _cause(
 )  # fmt: skip
 ACCESS_UNWRITABLE = _cause(
     "access-unwritable", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Make room on the file system, then: systemctl start mast-agent-access",
+    "Make room on the file system", _ACCESS,
 )  # fmt: skip
 ACCESS_UNIT_FAILED = _cause(
     "access-unit-failed", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "See: journalctl -u mast-agent-access",
+    "See why", "journalctl -u mast-agent-access -n 50",
 )  # fmt: skip
 SSHD_SILENT = _cause(
     "sshd-silent", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Start it: systemctl start ssh (on NixOS: sshd); or correct MAST_SELF_HOST, MAST_SELF_PORT",
+    "Start it", "systemctl start ssh",
+    nixos="Set services.openssh.enable = true, or correct MAST_SELF_PORT; run nixos-rebuild switch",
 )  # fmt: skip
 
 # --- concerns: what `status` says of a host besides its verdict --------------------------------
 RECORD_FOREIGN = _cause(
     "record-foreign", Phase.RELEASE, Code.TEMPFAIL, _NO,
-    "Let the agent replace it: systemctl restart --no-block mast-agent",
+    "Let the agent replace it", _AGAIN,
 )  # fmt: skip
 HOST_RENAMED = _cause(
     "host-renamed", Phase.VERIFY, Code.SOFTWARE, _NO,
@@ -391,15 +457,15 @@ HOST_RENAMED = _cause(
 )  # fmt: skip
 MAST_FAILED = _cause(
     "mast-failed", Phase.RELEASE, Code.TEMPFAIL, _NO,
-    "See why: journalctl -u mast -n 50, then: systemctl restart --no-block mast",
+    "See why", "journalctl -u mast -n 50", "systemctl restart --no-block mast",
 )  # fmt: skip
 RECORD_UNWRITABLE = _cause(
     "record-unwritable", Phase.VERIFY, Code.TEMPFAIL, _NO,
-    "Make room for it in the state directory, then: systemctl restart --no-block mast-agent",
+    "Make room for it in the state directory", _AGAIN,
 )  # fmt: skip
 ACCESS_KEY_REPLACED = _cause(
     "access-key-replaced", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "Have Mast asked for it: systemctl restart --no-block mast-agent",
+    "Have Mast asked for it", _AGAIN,
 )  # fmt: skip
 
 # --- access: what sshd, the account or the network do to Mast's login ---------------------------
@@ -434,27 +500,28 @@ SSHD_COMMAND_FORCED = _cause(
 )  # fmt: skip
 ACCOUNT_SHELL = _cause(
     "account-shell", Phase.ACCESS, Code.CONFIG, _NO,
-    "Give the account a shell that runs commands, as root: usermod -s /bin/sh USER",
+    "Give the account a shell that runs commands", "usermod -s /bin/sh {user}",
 )  # fmt: skip
 ACCOUNT_LOCKED = _cause(
     "account-locked", Phase.ACCESS, Code.CONFIG, _NO,
-    "Unlock it without a password, as root: usermod -p '*' USER",
+    "Unlock it without a password", "usermod -p * {user}",
 )  # fmt: skip
 ACCOUNT_EXPIRED = _cause(
     "account-expired", Phase.ACCESS, Code.CONFIG, _NO,
-    "Let it live on, as root: usermod -e '' USER",
+    "Let it live on", "usermod -e -1 {user}",
 )  # fmt: skip
 MAST_STAYS_AWAY = _cause(
     "mast-stays-away", Phase.ACCESS, Code.TEMPFAIL, _NO,
-    "See Mast's own log (journalctl -u mast); its SSH client may be too old (docs/access.md)",
+    "See Mast's own log; its SSH client may be too old (docs/access.md)",
+    "journalctl -u mast -n 50",
 )  # fmt: skip
 LOGIN_REFUSED = _cause(
     "login-refused", Phase.ACCESS, Code.CONFIG, _NO,
-    "See what sshd says: journalctl -t sshd -t sshd-session -n 20",
+    "See what sshd says", "journalctl -t sshd -t sshd-session -n 20",
 )  # fmt: skip
 
 # --- a bug in the agent itself ------------------------------------------------------------------
 BUG = _cause(
     "bug", Phase.RELEASE, Code.BUG, _NO,
-    "Report it with the lines of: journalctl -t mast-agent",
+    "Report it with the lines of", "journalctl -t mast-agent -n 50",
 )  # fmt: skip

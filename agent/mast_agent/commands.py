@@ -33,11 +33,20 @@ STATUS_SECONDS = 4.0
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     """`mast-agent enroll`. Raises Stopped after a stop signal."""
     from mast_agent import access as access_  # noqa: PLC0415 - costly, as the others
-    from mast_agent import enrollment, journal, plan, service_manager, service_user, signals  # noqa: PLC0415  # noqa: PLC0415
+    from mast_agent import (  # noqa: PLC0415
+        enrollment,
+        journal,
+        plan,
+        service_manager,
+        service_user,
+        signals,
+        surroundings,
+    )
     from mast_agent.events import Event  # noqa: PLC0415
     from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
+    reader = surroundings.reader(environ, "enroll")
     directory: Path | None = config.runtime_directory
     try:
         config = service_user.enter(config)
@@ -47,7 +56,7 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
         directory, failure = None, failure or refused
     redactor = _redactor(config)
     journal.configure(environ)
-    reporter = Reporter(directory)
+    reporter = Reporter(directory, reader.at(config))
     reporter.login(access_.variables(config.mast))
     service_manager.extend_start(config.timeout)
     for what in config.overruled:
@@ -131,18 +140,20 @@ def _status(
 
 def check(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent check`."""
-    from mast_agent import preflight  # noqa: PLC0415 - costly
+    from mast_agent import preflight, surroundings  # noqa: PLC0415 - costly
 
     config, failure = _load(options, environ)
+    reader = surroundings.reader(environ, "check").at(config)
     deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
     phases = [Phase.RELEASE]
     try:
         if failure is not None:
             raise failure
-        for line in preflight.run(config, deadline, phases.append):
+        for line in preflight.run(config, deadline, phases.append, reader.remedy):
             console.say(escape(line))
     except Failure as error:
-        console.complain(error)
+        # By now this may be the service's user, as whom it failed.
+        console.complain(error, reader=reader.at(config))
         return error.code
     except BrokenPipeError:
         # Whoever read the output has enough of it: that is no bug, and `cli` knows what it is.
@@ -155,7 +166,7 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
 
 def reset(options: Options, environ: Mapping[str, str]) -> int:
     """`mast-agent reset`. What it does is done before anything is said of it."""
-    from mast_agent import forget  # noqa: PLC0415 - only here
+    from mast_agent import forget, surroundings  # noqa: PLC0415 - only here
 
     config, failure = _load(options, environ)
     done: list[str] = []
@@ -170,7 +181,7 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
             # It may name another directory of the key.
             done.append(f"{failure.message}; the key was looked for in {config.access_directory}")
     except Failure as error:
-        console.complain(error)
+        console.complain(error, reader=surroundings.reader(environ, "reset"))
         code = error.code
     if done:
         console.say("\n".join(map(escape, done)))
@@ -186,12 +197,12 @@ def access(
     tidy: bool = False,
 ) -> int:
     """`mast-agent access`."""
-    from mast_agent import admission, closing, journal  # noqa: PLC0415 - costly
+    from mast_agent import admission, closing, journal, surroundings  # noqa: PLC0415 - costly
     from mast_agent.report import Reporter  # noqa: PLC0415
 
     config, failure = _load(options, environ)
     journal.configure(environ)
-    reporter = Reporter(None)
+    reporter = Reporter(None, surroundings.reader(environ, "access").at(config))
     began = time.monotonic()
     try:
         if revoke:

@@ -14,6 +14,7 @@ from mast_agent.failure import Failure, Phase
 
 if TYPE_CHECKING:
     from mast_agent.redact import Redactor
+    from mast_agent.surroundings import Reader
 
 
 def bug(error: Exception, redactor: Redactor | None, phase: Phase = Phase.RELEASE) -> Failure:
@@ -26,9 +27,19 @@ def bug(error: Exception, redactor: Redactor | None, phase: Phase = Phase.RELEAS
     return Failure(causes.BUG, f"{type(error).__name__}{text} (in {where})", phase=phase)
 
 
-def complain(failure: Failure, where: str | None = None, code: int | None = None) -> None:
-    """Say on stderr what has failed, with its phase and code unless others are given."""
-    text = escape(f"{where or failure.phase}: {failure.message}. {failure.remedy}")
+def complain(
+    failure: Failure,
+    where: str | None = None,
+    code: int | None = None,
+    *,
+    reader: Reader | None = None,
+) -> None:
+    """Say on stderr what has failed, with its phase and code unless others are given.
+
+    `reader` is who is to put it right.
+    """
+    remedy = failure.remedy if reader is None else reader.remedy(failure)
+    text = escape(f"{where or failure.phase}: {failure.message}. {remedy}")
     code = failure.code if code is None else code
     say(f"mast-agent: {text} [{failure.cause.slug}, exit {code:d}]", stderr=True)
 

@@ -157,11 +157,19 @@ async def _identity(ask: Transaction) -> Identity:
 async def _can_read(ask: Transaction, table: str) -> bool:
     """Tell whether `table` is on the search path. Raises Failure (77) if it may not be read."""
     rows = await ask.rows(
-        "SELECT has_table_privilege(to_regclass(%s)::oid, 'SELECT'), current_user", [table]
+        "SELECT has_table_privilege(found, 'SELECT'), current_user, nspname "
+        "FROM (SELECT to_regclass(%s)::oid AS found) AS wanted "
+        "LEFT JOIN pg_class ON pg_class.oid = found "
+        "LEFT JOIN pg_namespace ON pg_namespace.oid = relnamespace",
+        [table],
     )
-    readable, user = rows[0]
+    readable, user, schema = rows[0]
     if readable is False:
-        raise Failure(causes.SELECT_DENIED, f"the role {user!r} may not read the table {table}")
+        raise Failure(
+            causes.SELECT_DENIED,
+            f"the role {user!r} may not read the table {table}",
+            known={"schema": schema},
+        )
     return readable is True
 
 

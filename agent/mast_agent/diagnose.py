@@ -21,6 +21,7 @@ What stays indistinguishable, because the protocol says nothing of it:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mast_agent import causes, pooler
@@ -33,6 +34,26 @@ if TYPE_CHECKING:
 # Every SQLSTATE has a digit, and the severity before it ("FATAL") has none.
 _SERVER_REPORT = re.compile(r":\s+(?=[A-Z]*[0-9])([0-9A-Z]{5}):\s+(.*)")
 _LOCATION = re.compile(r"^LOCATION:\s+(\w+),", re.MULTILINE)
+
+# 53300 is the role's limit, the database's, or else the server's: postinit.c, miscinit.c.
+_LIMITS = {
+    "InitializeSessionUserId": (
+        replace(
+            causes.TOO_MANY_CONNECTIONS,
+            remedy="Lower POOL_SIZE in {env_file}, or raise the role's own limit",
+            run=("SQL ALTER ROLE {role} CONNECTION LIMIT -1",),
+        ),
+        "the role {user!r} has as many connections as it may have (CONNECTION LIMIT)",
+    ),
+    "CheckMyDatabase": (
+        replace(
+            causes.TOO_MANY_CONNECTIONS,
+            remedy="Lower POOL_SIZE in {env_file}, or raise the database's own limit",
+            run=("SQL ALTER DATABASE {database} CONNECTION LIMIT -1",),
+        ),
+        "the database {database!r} has as many connections as it may have (CONNECTION LIMIT)",
+    ),
+}
 
 _BY_SQLSTATE: dict[str, tuple[Cause, str]] = {
     "28P01": (
@@ -128,6 +149,8 @@ def _from_server(sqlstate: str, text: str, report: str, target: Target) -> Failu
         return pooler.failure(sqlstate, text, target)
     if sqlstate == "28000":
         return _role(location[1], text, target)
+    if sqlstate == "53300" and location[1] in _LIMITS:
+        return _failure(*_LIMITS[location[1]], target)
     if sqlstate in _BY_SQLSTATE:
         return _failure(*_BY_SQLSTATE[sqlstate], target)
     return by_sqlstate(sqlstate, f"the server at {target.place} refuses (SQLSTATE {sqlstate})")

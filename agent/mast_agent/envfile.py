@@ -6,6 +6,8 @@ That systemd is the one that starts Mast with the same file. What stands in the 
 
 from __future__ import annotations
 
+import contextlib
+import grp
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -33,7 +35,9 @@ def read(path: Path) -> dict[str, str]:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Failure(
-            causes.ENV_FILE_MISSING, f"the environment file {path} does not exist"
+            causes.ENV_FILE_MISSING,
+            f"the environment file {path} does not exist",
+            known={"path": str(path)},
         ) from error
     except OSError as error:
         raise unreadable(path, error.strerror) from error
@@ -91,8 +95,13 @@ def _same(one: dict[str, str] | SyntaxError, other: dict[str, str] | SyntaxError
 
 def unreadable(path: Path, reason: str | None) -> Failure:
     """Return what is to be said of a file that may not be read."""
+    known = {"path": str(path)}
+    # The file's own mode counts where the directories above it may be entered.
+    if os.access(path.absolute().parent, os.X_OK):
+        with contextlib.suppress(KeyError):
+            known["group"] = grp.getgrgid(os.getegid()).gr_name
     return Failure(
         causes.ENV_FILE_UNREADABLE,
         f"the environment file {path} cannot be read: {reason}",
-        remedy=causes.ENV_FILE_UNREADABLE.remedy.replace("FILE", str(path)),
+        known=known,
     )

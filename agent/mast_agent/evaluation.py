@@ -168,7 +168,9 @@ def _failure(code: int, output: Output) -> Failure:
     told = f"{everything}\n{output.terminating}"
     if missing := re.search(r"environment variable (\w+) is missing", told):
         name = output.redactor.quote(missing[1])
-        return Failure(causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}")
+        return Failure(
+            causes.EVAL_MISCONFIGURED, f"Mast misses the variable {name}", known={"name": name}
+        )
     for pattern, cause in _BOOTSTRAPS_OWN:
         if re.search(pattern, everything):
             names = "MAST_VAULT_KEY is wrong: " if cause is causes.VAULT_KEY_WRONG else ""

@@ -88,7 +88,7 @@ def require_fitting(environment: Mapping[str, str]) -> None:
         raise Failure(
             causes.ENVIRONMENT_TOO_LARGE,
             f"{name} has {sizes[name]} bytes, and Linux passes no variable of more than {longest}",
-            remedy=causes.ENVIRONMENT_TOO_LARGE.remedy.replace("the variable", name),
+            known={"name": name},
         )
     total = sum(sizes.values()) + _POINTER_BYTES * len(sizes)
     most = os.sysconf("SC_ARG_MAX") - _ARGUMENT_BYTES
@@ -97,5 +97,5 @@ def require_fitting(environment: Mapping[str, str]) -> None:
             causes.ENVIRONMENT_TOO_LARGE,
             f"all variables together have {total} bytes, and Linux passes {most}; "
             f"{name} is the longest",
-            remedy=causes.ENVIRONMENT_TOO_LARGE.remedy.replace("the variable", name),
+            known={"name": name},
         )

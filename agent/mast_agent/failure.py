@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mast_agent import remedies
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Phase(enum.StrEnum):
@@ -62,7 +68,10 @@ class Cause:
     """A kind of failure.
 
     `slug` is the stable name (journal field MAST_CAUSE, JSON `cause`); `settled` is the code
-    once the grace has passed, where that differs from `code`.
+    once the grace has passed, where that differs from `code`. `remedy` is a sentence, `run` are
+    the commands that carry it out, both with places for what is known (`remedies`); `otherwise`
+    is the sentence where too little is known for the commands, `nixos` the one for NixOS.
+    `mast` says that what has to be put right is read by mast.service too.
     """
 
     slug: str
@@ -71,16 +80,21 @@ class Cause:
     patience: Patience
     remedy: str
     settled: Code | None = None
+    run: tuple[str, ...] = ()
+    otherwise: str = ""
+    nixos: str = ""
+    mast: bool = False
 
 
 class Failure(Exception):  # noqa: N818 - it is the noun that the whole project uses
     """An attempt that failed, for a known cause.
 
     `message` says what was seen, in one sentence without secrets; `remedy` what to do about
-    it, in one sentence. `progress` tells two failures of one cause apart when the difference
-    is worth a line of its own ("3 of 21"). `cut_short` says that it was the deadline that ended
-    the wait for an answer, which tells less than what was seen before. `phase` is where it
-    happened, for causes that can happen in any.
+    it, where that is another thing than the cause's. `known` are facts for the cause's remedy, by
+    name, none of them a secret. `progress` tells two failures of one cause apart when the
+    difference is worth a line of its own ("3 of 21"). `cut_short` says that it was the deadline
+    that ended the wait for an answer, which tells less than what was seen before. `phase` is where
+    it happened, for causes that can happen in any.
     """
 
     def __init__(
@@ -89,6 +103,7 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
         message: str,
         *,
         remedy: str | None = None,
+        known: Mapping[str, str] | None = None,
         progress: str = "",
         cut_short: bool = False,
         phase: Phase | None = None,
@@ -96,11 +111,21 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
         super().__init__(message)
         self.cause = cause
         self.message = message
-        self.remedy = cause.remedy if remedy is None else remedy
+        self.own_remedy = remedy
+        self.known = dict(known or {})
         self.code = cause.code
         self.progress = progress
         self.cut_short = cut_short
         self.phase = cause.phase if phase is None else phase
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, with all that is known so far; the commands are root's."""
+        return remedies.fill(self.cause, self.known) if self.own_remedy is None else self.own_remedy
+
+    def learn(self, known: Mapping[str, str]) -> None:
+        """Take in what is known of the host; what was known where it happened counts more."""
+        self.known = {**known, **self.known}
 
     def settle(self) -> None:
         """Take on the code that the cause has once it is believed to be permanent."""

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -85,4 +86,4 @@ def _remedy(path: Path, runtime_directory: Path) -> str | None:
         return None
     if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == owner:
         return None
-    return f"As root, while no mast-agent runs: rm -rf {path}"
+    return f"While no mast-agent runs, remove it: {shlex.join(['rm', '-rf', str(path)])}"

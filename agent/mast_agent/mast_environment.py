@@ -62,11 +62,7 @@ def check(mast: Mapping[str, str]) -> None:
     """
     for name in ("SECRET_KEY_BASE", "MAST_VAULT_KEY"):
         if not mast.get(name, "").strip():
-            raise Failure(
-                causes.VARIABLE_MISSING,
-                f"{name} is not set",
-                remedy=causes.VARIABLE_MISSING.remedy.replace("it", name, 1),
-            )
+            raise Failure(causes.VARIABLE_MISSING, f"{name} is not set", known={"name": name})
     try:
         key = base64.b64decode(mast["MAST_VAULT_KEY"], validate=True)
     except (binascii.Error, ValueError):
@@ -75,16 +71,24 @@ def check(mast: Mapping[str, str]) -> None:
         raise Failure(
             causes.VARIABLE_MALFORMED,
             f"MAST_VAULT_KEY is not base64 of exactly {_VAULT_KEY_BYTES} bytes",
-            remedy="Use the key that the database was set up with; "
-            "a new one: head -c32 /dev/urandom | base64",
+            remedy="Use the key that the database was set up with, or, for a new database, what "
+            f"head -c {_VAULT_KEY_BYTES} /dev/urandom | base64 prints",
         )
     for name in ("SECRET_KEY_BASE", "MAST_VAULT_KEY", "MAST_PUBLIC_URL"):
         if any(ord(char) < ord(" ") for char in mast.get(name, "")):
-            raise Failure(causes.VARIABLE_MALFORMED, f"{name} contains a control character")
+            raise Failure(
+                causes.VARIABLE_MALFORMED,
+                f"{name} contains a control character",
+                known={"name": name},
+            )
     for name, least in _INTEGERS.items():
         text = mast.get(name)
         if text is not None and not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= least):
-            raise Failure(causes.VARIABLE_MALFORMED, f"{name} is not a number from {least} upwards")
+            raise Failure(
+                causes.VARIABLE_MALFORMED,
+                f"{name} is not a number from {least} upwards",
+                known={"name": name},
+            )
     if mast.get("MAST_PUBLIC_URL") == "":
         raise Failure(
             causes.VARIABLE_MALFORMED,

@@ -47,11 +47,16 @@ if TYPE_CHECKING:
     from mast_agent.units import Unit
 
 
-def run(config: Settings, deadline: Deadline, enter: Callable[[Phase], None]) -> Iterator[str]:
+def run(
+    config: Settings,
+    deadline: Deadline,
+    enter: Callable[[Phase], None],
+    remedy: Callable[[Failure], str],
+) -> Iterator[str]:
     """Yield a line for each phase that is ready. Raises the Failure of the first that is not.
 
     Root is the service's user from here on, once it has read what only root may read. `enter` is
-    told which phase begins.
+    told which phase begins; `remedy` says what to do about what is only a warning.
     """
     enter(Phase.RELEASE)
     recorded = _record(config.state_directory)
@@ -71,10 +76,11 @@ def run(config: Settings, deadline: Deadline, enter: Callable[[Phase], None]) ->
     login.require_usable(config.mast)
     yield f"release: {found.executable}, version {found.version}"
     if not found.has_bootstrap:
-        yield f"release: warning: no Mast.Bootstrap. {causes.BOOTSTRAP_MISSING.remedy}"
+        missing = Failure(causes.BOOTSTRAP_MISSING, "no Mast.Bootstrap")
+        yield f"release: warning: {missing.message}. {remedy(missing)}"
     yield from _units(found_units)
     if wanted:
-        yield from _access(config, predicted)
+        yield from _access(config, predicted, remedy)
     enter(Phase.DATABASE)
     target = ecto_url.parse(config.mast)
     snapshot = asyncio.run(_look(target, deadline))
@@ -144,7 +150,9 @@ def _predicted(config: Settings) -> list[Failure]:
     return admission.survey(who, sources, config.access_directory, redactor)[0]
 
 
-def _access(config: Settings, predicted: Sequence[Failure]) -> Iterator[str]:
+def _access(
+    config: Settings, predicted: Sequence[Failure], remedy: Callable[[Failure], str]
+) -> Iterator[str]:
     """Say what Mast will need in order to log in."""
     seen = access.look(config, None)
     # The key comes with the enrollment: before it, only the user and sshd can be missing.
@@ -152,6 +160,6 @@ def _access(config: Settings, predicted: Sequence[Failure]) -> Iterator[str]:
     named = {each.cause for each in missing}
     missing += [each for each in predicted if each.cause not in named]
     for failure in missing:
-        yield f"access: warning: {failure.message}. {failure.remedy}"
+        yield f"access: warning: {failure.message}. {remedy(failure)}"
     if not missing:
         yield f"access: {seen.login.user} at {seen.login.host}:{seen.login.port}"

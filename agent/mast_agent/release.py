@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,19 +53,23 @@ def locate(mast_bin: str | None) -> Path:
         mast_bin = found or str(DEFAULT_PATH)
     path = Path(mast_bin).absolute()
     try:
-        is_file = path.is_file()
-        exists = path.exists()
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise Failure(causes.RELEASE_MISSING, f"{path} does not exist") from None
+    except PermissionError as error:
+        raise Failure(causes.RELEASE_NOT_EXECUTABLE, f"{path}: {error.strerror}") from error
     except OSError as error:
         raise Failure(causes.RELEASE_MISSING, f"{path}: {error.strerror}") from error
-    if not exists:
-        raise Failure(causes.RELEASE_MISSING, f"{path} does not exist")
-    if not is_file:
+    if not stat.S_ISREG(status.st_mode):
         raise Failure(causes.NOT_A_RELEASE, f"{path} is not a file")
     if not os.access(path, os.X_OK):
+        mounted = os.statvfs(path).f_flag & os.ST_NOEXEC
         raise Failure(
             causes.RELEASE_NOT_EXECUTABLE,
-            f"{path} is not executable",
-            remedy=causes.RELEASE_NOT_EXECUTABLE.remedy.replace("FILE", str(path)),
+            f"{path} is not executable"
+            + (": its file system is mounted noexec" if mounted else ""),
+            remedy="Mount its file system without noexec" if mounted else None,
+            known={"path": str(path)},
         )
     return path
 

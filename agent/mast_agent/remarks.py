@@ -10,16 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, units
+from mast_agent import causes, remedies, restarting, units
 from mast_agent.failure import Failure, Phase
 from mast_agent.reach import Contact, Reach
-from mast_agent.verdict import State, Verdict
+from mast_agent.verdict import START, State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mast_agent.facts import Facts
     from mast_agent.host import Host
+
+
+AS_ROOT = "Ask as root: sudo mast-agent status"
 
 
 def find(facts: Facts, host: Host) -> list[Failure]:
@@ -61,6 +64,18 @@ def managed(verdict: Verdict, concern: Failure | None, contact: Contact) -> Verd
     )
 
 
+def unblocked(verdict: Verdict, obstacle: Failure | None) -> Verdict:
+    """Return the verdict with the obstacle's remedy first, where it says that a start is due.
+
+    What this user alone may not read is none.
+    """
+    due = verdict.state is State.PENDING and verdict.remedy.startswith(START)
+    if obstacle is None or not due or obstacle.own_remedy == AS_ROOT:
+        return verdict
+    commands = remedies.split(verdict.remedy)[1]
+    return replace(verdict, remedy=remedies.followed(obstacle.remedy, *commands))
+
+
 def _foreign(facts: Facts) -> Failure | None:
     if not facts.foreign or facts.record is None:
         return None
@@ -98,6 +113,15 @@ def _unrecorded(facts: Facts) -> Failure | None:
     if last is None or last.problem is None:
         return None
     return Failure(causes.RECORD_UNWRITABLE, last.problem)
+
+
+def patient(found: Sequence[Failure], facts: Facts) -> None:
+    """Take what would kill a run out of the remedies, while one is at work that may do it."""
+    if not restarting.is_under_way(facts.agent_unit) and facts.at_work is False:
+        return
+    for each in found:
+        if restarting.would_interrupt(each.remedy):
+            each.own_remedy = "Wait for the run that is at work"
 
 
 def relevant(found: Sequence[Failure], state: State) -> tuple[Failure, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import __version__, evidence
+from mast_agent import __version__, evidence, remedies
 from mast_agent.escaping import escape
 from mast_agent.reach import Contact, Reach
 
 if TYPE_CHECKING:
     from mast_agent.failure import Failure
     from mast_agent.login_report import LoginReport
+    from mast_agent.published import Error
     from mast_agent.status import Status
     from mast_agent.units import Unit
 
@@ -34,18 +35,19 @@ def document(status: Status) -> dict[str, Any]:
         "verdict": verdict.state.word,
         "code": verdict.state.code,
         "summary": verdict.summary,
-        "remedy": verdict.remedy or None,
+        "remedy": remedies.addressed(verdict.remedy, root=status.root) or None,
+        "commands": [*_advice(status, verdict.remedy)[1]],
         "phase": last.phase if last else None,
         "since": last.since if last else None,
         "updated_at": last.updated_at if last else None,
         "attempts": last.attempts if last else None,
         "next_retry_at": last.next_retry_at if last else None,
-        "error": asdict(last.error) if last and last.error else None,
+        "error": _error(status, last.error) if last and last.error else None,
         "server": _server(status),
         "database": {
             "asked": status.settings_failure is None,
             "reachable": facts.looked,
-            "error": _failure(status.settings_failure or facts.failure),
+            "error": _failure(status, status.settings_failure or facts.failure),
         },
         "migrations": asdict(status.migrations)
         if status.migrations
@@ -54,9 +56,9 @@ def document(status: Status) -> dict[str, Any]:
             "path": str(status.release.executable) if status.release else None,
             "version": status.release.version if status.release else None,
             "has_bootstrap": status.release.has_bootstrap if status.release else None,
-            "error": _failure(status.release_failure),
+            "error": _failure(status, status.release_failure),
         },
-        "concerns": [_failure(concern) for concern in facts.concerns],
+        "concerns": [_failure(status, concern) for concern in facts.concerns],
         "units": {
             "mast-agent.service": _unit(facts.agent_unit),
             "mast.service": _unit(facts.mast_unit),
@@ -72,13 +74,13 @@ def document(status: Status) -> dict[str, Any]:
             "port": status.access.login.port,
             "key": status.access.key,
             "listening": status.access.listening,
-            "error": _failure(status.access.failure),
+            "error": _failure(status, status.access.failure),
             "contact": {
                 "reach": status.contact.reach.value,
                 "seconds": status.contact.seconds,
                 "since_key": status.contact.since_key,
             },
-            "trial": _trial(status.login),
+            "trial": _trial(status, status.login),
         },
         "record": {
             "state": status.record_state,
@@ -102,13 +104,22 @@ def _server(status: Status) -> dict[str, str] | None:
     return None
 
 
-def _failure(failure: Failure | None) -> dict[str, Any] | None:
+def _error(status: Status, error: Error) -> dict[str, Any]:
+    return {**asdict(error), "remedy": remedies.addressed(error.remedy, root=status.root)}
+
+
+def _advice(status: Status, remedy: str) -> tuple[str, tuple[str, ...]]:
+    """Return what to do, and the commands for it, for the one who asks."""
+    return remedies.split(remedies.addressed(remedy, root=status.root))
+
+
+def _failure(status: Status, failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
     return {
         "cause": failure.cause.slug,
         "message": escape(failure.message),
-        "remedy": failure.remedy,
+        "remedy": remedies.addressed(failure.remedy, root=status.root),
         "code": int(failure.code),
     }
 
@@ -130,9 +141,15 @@ def text(status: Status) -> str:
         if value not in (None, ""):
             rows.append((label, str(value)))
 
-    row("remedy", verdict.remedy)
+    def advise(label: str, remedy: str) -> None:
+        sentence, commands = _advice(status, remedy)
+        row(label, sentence)
+        for command in commands:
+            row("run", command)
+
+    advise("remedy", verdict.remedy)
     for remedy in dict.fromkeys(concern.remedy for concern in facts.concerns):
-        row("also", remedy if remedy != verdict.remedy else "")
+        advise("also", remedy if remedy != verdict.remedy else "")
     if last:
         row("phase", last.phase)
         row("since", last.since)
@@ -165,7 +182,8 @@ def text(status: Status) -> str:
 def _database(status: Status) -> str:
     if (why := status.settings_failure) is not None:
         # What has to be done for more to be said; the verdict's own remedy may be another.
-        return f"not asked: {why.message} ({why.cause.slug}). {why.remedy}"
+        remedy = remedies.addressed(why.remedy, root=status.root)
+        return f"not asked: {why.message} ({why.cause.slug}). {remedy}"
     failure = status.facts.failure
     if failure is not None:
         return f"{failure.message} ({failure.cause.slug})"
@@ -200,7 +218,8 @@ def _record_text(status: Status) -> str:
 def _access_text(status: Status) -> str:
     seen, who = status.access, status.access.login
     if status.access_wanted is False:
-        off = f"off: {seen.revoked}" if seen.revoked else "off"
+        revoked = remedies.addressed(f"off: {seen.revoked}", root=status.root)
+        off = revoked if seen.revoked else "off"
         return off if seen.key == "absent" else f"{off}; but the key is {seen.key}"
     if seen.failure is not None:
         # Where nothing says that it is wanted, what is missing may be missing on purpose.
@@ -227,7 +246,7 @@ def _contact_text(contact: Contact) -> str:
             return "unknown whether Mast reaches it"
 
 
-def _trial(report: LoginReport | None) -> dict[str, Any] | None:
+def _trial(status: Status, report: LoginReport | None) -> dict[str, Any] | None:
     if report is None:
         return None
     return {
@@ -235,5 +254,5 @@ def _trial(report: LoginReport | None) -> dict[str, Any] | None:
         "tried": report.tried,
         "why_not": report.why or None,
         "works": report.works if report.tried else None,
-        "problems": [_failure(each) for each in report.problems],
+        "problems": [_failure(status, each) for each in report.problems],
     }

@@ -16,6 +16,7 @@ from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
 from mast_agent.published import Error, Published
 from mast_agent.record import now
+from mast_agent.surroundings import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
     from mast_agent.migrations import Progress
     from mast_agent.snapshot import Server
 
-_NOTIFY_CHARACTERS = 400
 _ORDER = tuple(Phase)
 
 
 class Reporter:
     """Follows one `enroll` from phase to phase."""
 
-    def __init__(self, runtime_directory: Path | None) -> None:
-        """Without a directory nothing is published: only an enrollment has a status of its own."""
+    def __init__(self, runtime_directory: Path | None, reader: Reader | None = None) -> None:
+        """Without a directory nothing is published: only an enrollment has a status of its own.
+
+        `reader` is whom what is logged tells what to do.
+        """
         self._directory = runtime_directory
+        self._reader = reader or Reader()
         self._log = journal.logger()
         self._phase = Phase.RELEASE
         self._said: tuple[str, str] = ("", "")
@@ -90,13 +94,14 @@ class Reporter:
 
     def waiting(self, failure: Failure, attempt: int, seconds: float) -> None:
         """Note that attempt number `attempt` failed and the next comes in `seconds`."""
+        failure.learn(self._reader.known)
         self._phase = self._waits_for = failure.phase
         said = (failure.cause.slug, failure.progress)
         if said != self._said:
             message = f"waiting: {failure.message}"
             if said[0] != self._said[0]:
                 self._since = now()
-                message += f". {failure.remedy}"
+                message += f". {self._reader.remedy(failure, ended=False)}"
             self._said = said
             self.event(
                 Event.WAITING,
@@ -106,7 +111,7 @@ class Reporter:
             )
         self._error = _error(failure)
         self._attempts = attempt
-        self._notify(f"waiting: {failure}")
+        self._notify(f"waiting: {self._told(failure, ended=False)}")
         retry_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
         self._publish(
             "waiting", failure.message, next_retry_at=retry_at.isoformat(timespec="seconds")
@@ -131,6 +136,7 @@ class Reporter:
 
     def failed(self, failure: Failure, seconds: float) -> None:
         """Note the end: this invocation gives up, `seconds` after it began."""
+        failure.learn(self._reader.known)
         self._phase = failure.phase
         waited = f" (gave up after {seconds:.0f} s)" if self._attempts > 1 else ""
         if failure.cause.slug != self._said[0]:
@@ -138,18 +144,19 @@ class Reporter:
         self._error = _error(failure)
         self.event(
             Event.ACCESS_FAILED if failure.phase is Phase.ACCESS else Event.FAILED,
-            f"{failure.message}{waited}. {failure.remedy} "
+            f"{failure.message}{waited}. {self._reader.remedy(failure)} "
             f"[{failure.cause.slug}, exit {failure.code:d}]",
             cause=failure.cause.slug,
             attempt=self._attempts,
             duration=seconds,
         )
-        self._notify(f"failed: {failure}")
+        self._notify(f"failed: {self._told(failure, ended=True)}")
         self._publish("failed", failure.message)
 
     def done(self, kind: Event, phase: Phase, message: str) -> None:
         """Note the end of a job that is no enrollment."""
         self._phase = phase
+        message = self._reader.addressed(message)
         self.event(kind, message)
         self._notify(message)
 
@@ -162,13 +169,14 @@ class Reporter:
             self.event(Event.LOGIN_TRIED, f"a login as Mast's was not tried: {found.why}")
             return
         first = found.problems[0]
+        remedy = self._reader.remedy(first)
         why = " ".join(f"({each.message})" for each in found.problems[1:])
         self.event(
             Event.LOGIN_FAILED,
-            f"Mast cannot log in: {first.message}{why and ' '}{why}. {first.remedy}",
+            f"Mast cannot log in: {first.message}{why and ' '}{why}. {remedy}",
             cause=first.cause.slug,
         )
-        self._notify(f"Mast cannot log in: {first.message}. {first.remedy}")
+        self._notify(f"Mast cannot log in: {first.message}. {remedy}")
 
     def stopped(self, signal_name: str) -> None:
         """Note the end: a signal."""
@@ -176,9 +184,13 @@ class Reporter:
         self._notify(f"stopped by {signal_name}")
         self._publish("stopped", f"stopped by {signal_name}")
 
+    def _told(self, failure: Failure, *, ended: bool) -> str:
+        remedy = self._reader.remedy(failure, ended=ended)
+        return f"{failure.phase}: {failure.message}. {remedy}"
+
     def _notify(self, text: str) -> None:
         """Tell the service manager: sd_notify(3), STATUS=. It is kept after a oneshot's end."""
-        service_manager.notify(f"STATUS={escape(text)[:_NOTIFY_CHARACTERS]}")
+        service_manager.notify(f"STATUS={escape(text)[: service_manager.STATUS_CHARACTERS]}")
 
     def _publish(
         self,

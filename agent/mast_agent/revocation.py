@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,9 @@ def leave(directory: Path) -> Failure | None:
             path = directory / authorized_keys.MARK
             storage.write(path, document, mode=0o644, durable=True)
     except authorized_keys.ForeignPathError as error:
-        return Failure(causes.ACCESS_PATH_FOREIGN, str(error), remedy=f"Remove it, then: {REVOKE}")
+        aside = shlex.join(["mv", "-T", str(error.path), f"{error.path}.foreign"])
+        remedy = f"See who put it there, and move it away: {aside}; then: {REVOKE}"
+        return Failure(causes.ACCESS_PATH_FOREIGN, str(error), remedy=remedy)
     except OSError as error:
         return denied([(directory, error)], REVOKE)
     except Failure as unreadable:

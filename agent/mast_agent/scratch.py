@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,19 @@ def make(runtime_directory: Path, problem: Callable[[str], None]) -> Path:
         raise Failure(
             causes.RUNTIME_DENIED,
             f"{path} cannot be made: {error.strerror}",
-            remedy=f"As root: rm -rf {path}" if os.path.lexists(path) else None,
+            remedy=_remedy(path),
             phase=Phase.ENROLL,
         ) from error
     return path
+
+
+def _remedy(path: Path) -> str | None:
+    """Return what to do about something that is in the way and cannot be moved."""
+    if not os.path.lexists(path):
+        return None
+    if path.is_mount():
+        return f"Unmount what is there: {shlex.join(['umount', str(path)])}"
+    return f"Remove it: {shlex.join(['rm', '-rf', str(path)])}"
 
 
 def _require_safe(runtime_directory: Path) -> None:

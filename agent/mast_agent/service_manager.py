@@ -14,6 +14,8 @@ from pathlib import Path
 STOP_SECONDS = 30.0
 """How much longer than its timeout a run may take: to start, to end an eval, to say so."""
 _MOST_SECONDS = 1e9
+STATUS_CHARACTERS = 400
+"""How long a STATUS= is; what is longer has been cut."""
 
 # Where systemd's private library lies: on Debian, on most others, on NixOS.
 _LIBRARY = "systemd/libsystemd-shared-*.so"

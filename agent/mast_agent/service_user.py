@@ -11,6 +11,7 @@ import contextlib
 import grp
 import os
 import pwd
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -156,7 +157,8 @@ def _require_own(config: Settings) -> None:
             raise Failure(
                 causes.DIRECTORY_DENIED,
                 f"the service's user {name} may not use {path}",
-                remedy=f"Give it to him, if it is the agent's: chown -R {name}: {path}",
+                remedy="Give it to him, if it is the agent's: "
+                + shlex.join(["chown", "-R", f"{name}:", str(path)]),
             )
 
 

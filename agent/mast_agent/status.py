@@ -11,13 +11,27 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import access, causes, host, local, login_report, reach, remarks, units
+from mast_agent import (
+    access,
+    causes,
+    host,
+    local,
+    login_report,
+    reach,
+    remarks,
+    remedies,
+    service_manager,
+    surroundings,
+    units,
+)
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
 from mast_agent.reach import UNKNOWN, Contact
 from mast_agent.verdict import Verdict, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mast_agent.access import Access
     from mast_agent.deadline import Deadline
     from mast_agent.host import Host
@@ -38,7 +52,7 @@ class Status:
 
     `settings_failure` says why the database was not asked; `record_state` is "present",
     "absent", "unreadable", "unusable" or "foreign". `access_wanted` is None where systemd does not
-    tell.
+    tell. `root` says that root asked; all remedies in it are root's (`remedies.addressed`).
     """
 
     verdict: Verdict
@@ -53,6 +67,7 @@ class Status:
     access_wanted: bool | None
     contact: Contact = UNKNOWN
     login: LoginReport | None = None
+    root: bool = True
 
 
 def collect(
@@ -73,7 +88,8 @@ def collect(
     # Root asks the database as the user whom the unit has; for others systemd need not be first.
     agent_unit = answers().get(units.AGENT) if os.geteuid() == 0 else None
     target, user, settings_failure = _target(config, settings_failure, agent_unit)
-    snapshot, failure = (None, None) if target is None else _look(target, deadline, user)
+    known = surroundings.known(config)
+    snapshot, failure = (None, None) if target is None else _look(target, deadline, user, known)
     found_units = answers()
     server: Server | None = None
     progress: Progress | None = None
@@ -99,8 +115,11 @@ def collect(
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
     seen = _access(config, facts, access_unit)
-    verdict = judge(facts)
     found += remarks.find(facts, this_host)
+    for each in (facts.failure, files.release_failure, *found, *seen.problems):
+        if each is not None:
+            each.learn(known)
+    verdict = remarks.unblocked(judge(facts), files.release_failure or facts.failure)
     tried = login_report.load(config.login_directory)
     contact = reach.judge(
         server,
@@ -112,6 +131,7 @@ def collect(
     if wanted:
         found += remarks.keeps_out(concern, _unit_failure(access_unit), contact)
     said = remarks.relevant(found, verdict.state)
+    remarks.patient(said, facts)
     verdict = remarks.with_concerns(verdict, said)
     return Status(
         verdict=remarks.managed(verdict, concern, contact) if managed else verdict,
@@ -126,6 +146,7 @@ def collect(
         access_wanted=wanted,
         contact=contact,
         login=tried,
+        root=os.geteuid() == 0,
     )
 
 
@@ -152,16 +173,16 @@ def _target(
             failure = refused
     if failure.cause is causes.ENV_FILE_UNREADABLE:
         # Right for the unit's user; an operator who only asks needs no right to the secrets.
-        failure.remedy = "Ask as root: sudo mast-agent status"
+        failure.own_remedy = remarks.AS_ROOT
     return None, None, failure
 
 
 def _look(
-    target: Target, deadline: Deadline, user: ServiceUser | None
+    target: Target, deadline: Deadline, user: ServiceUser | None, known: Mapping[str, str]
 ) -> tuple[Snapshot | None, Failure | None]:
     from mast_agent import asking  # noqa: PLC0415 - as above
 
-    return asking.look(target, deadline, user)
+    return asking.look(target, deadline, user, known)
 
 
 def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:
@@ -181,7 +202,12 @@ def _unit_failure(unit: Unit | None) -> Failure | None:
     setup = units.SETUP_FAILURES.get(unit.exit_status)
     said = f"{unit.exit_status}/{setup[0]}: {setup[1]}" if setup else unit.status_text
     said = said or f"it has failed ({units.how_failed(unit)})"
-    return Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}")
+    # What it says to do is done where it is whole; a text that was cut ends in half a command.
+    sentence, commands = remedies.split(said)
+    own = None
+    if commands and len(said) < service_manager.STATUS_CHARACTERS:
+        own, said = remedies.sentence("Do what it says", commands), sentence
+    return Failure(causes.ACCESS_UNIT_FAILED, f"{units.ACCESS}: {said}", remedy=own)
 
 
 def _other_key(facts: Facts) -> Failure | None:

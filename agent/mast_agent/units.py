@@ -29,7 +29,7 @@ _MANAGER = "org.freedesktop.systemd1"
 SETUP_FAILURES = {
     200: ("CHDIR", "its WorkingDirectory= cannot be entered"),
     203: ("EXEC", "its program cannot be executed: is the package complete?"),
-    217: ("USER", "its user does not exist: run systemd-sysusers"),
+    217: ("USER", "its user does not exist; create it: systemd-sysusers"),
     226: (
         "NAMESPACE",
         "its sandbox cannot be set up; without nesting, take the drop-in of docs/install/lxc.md",

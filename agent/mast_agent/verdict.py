@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mast_agent import evidence
+from mast_agent import evidence, remedies, restarting
 from mast_agent.failure import FINAL_CODES, Code
 from mast_agent.units import SETUP_FAILURES
 
@@ -45,8 +45,8 @@ class Verdict:
     remedy: str = ""
 
 
-_AGAIN = "systemctl restart --no-block mast-agent"
-_START = "Start it: systemctl start --no-block mast-agent"
+START = "Start it"
+"""What the remedy begins with where a run is all that is missing."""
 _AS_ROOT = "Ask as root: sudo mast-agent status"
 _FINAL = frozenset(int(code) for code in FINAL_CODES)
 
@@ -80,7 +80,10 @@ def _setup_failure(facts: Facts) -> Verdict | None:
     return Verdict(
         state=State.FAILED if unit.active_state == "failed" else State.PENDING,
         summary=f"systemd could not start the agent ({unit.exit_status}/{name})",
-        remedy=explanation[0].upper() + explanation[1:],
+        remedy=remedies.followed(
+            explanation[0].upper() + explanation[1:],
+            *(restarting.commands(unit, facts.mast_unit) if unit.active_state == "failed" else ()),
+        ),
     )
 
 
@@ -133,9 +136,8 @@ def _failed(facts: Facts) -> Verdict | None:
         ended = _ended(last, State.FAILED)
         if ended is None or not (given_up or last.error.code in _FINAL):
             return None
-        # Nobody tries again by itself, and what puts it right does not start the agent.
-        itself = unit is None or unit.load_state != "loaded" or "mast-agent" in ended.remedy
-        return ended if itself else replace(ended, remedy=f"{ended.remedy}; then: {_AGAIN}")
+        again = restarting.after(last.error.cause, ended.remedy, unit, facts.mast_unit)
+        return replace(ended, remedy=again)
     # What was in the middle of its work has been ended by something that it could not tell.
     interrupted = last is None or last.state in evidence.AT_WORK
     if unit is None or not given_up or not interrupted:
@@ -160,7 +162,9 @@ def _stale(facts: Facts) -> Verdict | None:
     return Verdict(
         state=State.STALE,
         summary="enrolled according to this host, but the database no longer has it",
-        remedy=f"Enroll again: {_AGAIN}",
+        remedy=remedies.sentence(
+            "Enroll again", restarting.commands(facts.agent_unit, facts.mast_unit)
+        ),
     )
 
 
@@ -175,11 +179,15 @@ def _by_last_run(facts: Facts) -> Verdict | None:
     if last.state == "failed":
         return _ended(last, State.PENDING)
     if last.state == "stopped":
-        return Verdict(state=State.PENDING, summary=last.message, remedy=_START)
+        return Verdict(
+            state=State.PENDING,
+            summary=last.message,
+            remedy=_start(facts),
+        )
     return Verdict(
         state=State.PENDING,
         summary=f"interrupted in the phase {last.phase}: {last.message}",
-        remedy=_START,
+        remedy=_start(facts),
     )
 
 
@@ -203,8 +211,17 @@ def _by_unit(facts: Facts) -> Verdict | None:
     recorded = facts.own_record is not None or not facts.record_readable
     if facts.looked or not recorded or evidence.is_due(unit, facts.mast_unit):
         said = "not running" if unit.invocation else "never run since the boot"
-        return Verdict(state=State.PENDING, summary=f"{said}{_formerly(facts)}", remedy=_START)
+        return Verdict(
+            state=State.PENDING,
+            summary=f"{said}{_formerly(facts)}",
+            remedy=_start(facts),
+        )
     return None
+
+
+def _start(facts: Facts) -> str:
+    run = restarting.commands(facts.agent_unit, facts.mast_unit, "start")
+    return remedies.sentence(START, run)
 
 
 def _meaning(exit_status: int) -> str:
@@ -233,7 +250,11 @@ def _by_record(facts: Facts) -> Verdict:
         )
     readable = facts.record_readable and facts.published_readable
     if facts.looked or (readable and facts.published is None and not facts.foreign):
-        return Verdict(state=State.PENDING, summary="the agent has never run", remedy=_START)
+        return Verdict(
+            state=State.PENDING,
+            summary="the agent has never run",
+            remedy=_start(facts),
+        )
     return Verdict(
         state=State.UNKNOWN,
         summary="nothing that this user may read tells"

@@ -65,6 +65,7 @@ lib.mapAttrs (
   "mkShell"
   "nixos"
   "nodejs"
+  "openssh"
   "postgresql"
   "python3"
   "ruff"

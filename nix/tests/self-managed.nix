@@ -53,6 +53,11 @@
         machine.wait_until_succeeds(UP, timeout=180)
         machine.succeed("journalctl -u 'sshd*' | grep 'Accepted publickey for mast-managed'")
 
+    with subtest("the agent has tried that login, and sees that Mast comes"):
+        report = json.loads(machine.succeed("cat /run/mast-agent-access/login.json"))
+        assert report["tried"] and report["problems"] == [], report
+        machine.succeed("mast-agent status --managed --wait --timeout 120")
+
     with subtest("with one key, of root's, good from this host alone"):
         key = machine.succeed(f"cat {KEY}")
         assert key.startswith('restrict,from="127.0.0.1,::1" ssh-ed25519 '), key

@@ -23,8 +23,8 @@ TIMEOUT = "2"
 # Name: code, cause, and a part of the remedy. All are of the phase database.
 CASES = {
     "role's connection limit": (75, "too-many-connections", "CONNECTION LIMIT"),
-    "wrong password": (78, "wrong-password", "ALTER ROLE"),
-    "password expired": (78, "wrong-password", "ALTER ROLE"),
+    "wrong password": (78, "wrong-password", "the role on the server"),
+    "password expired": (78, "wrong-password", "the role on the server"),
     "role missing": (78, "wrong-password", "Correct user and password"),
     "no password": (78, "password-needed", "Put the password into DATABASE_URL"),
     "database missing": (78, "database-missing", "CREATE DATABASE"),
@@ -33,7 +33,7 @@ CASES = {
     "read-only by default": (75, "read-only", "primary"),
 }
 # What only the English sentence of the server tells apart comes out more general elsewhere.
-IN_GERMAN = {**CASES, "nologin": (78, "role-refused", "ALTER ROLE")}
+IN_GERMAN = {**CASES, "nologin": (78, "role-refused", "let it log in")}
 # By hot_standby: whether a server in recovery lets anybody in.
 STANDBY = {
     "off": (69, "starting", "started or recovered"),

@@ -48,7 +48,7 @@ CASES = {
     69: Case(cause="refused", phase="database", remedy="Start PostgreSQL", status=3),
     70: Case(cause="not-enrolled", phase="verify", remedy="Mast.Bootstrap", status=1),
     75: Case(cause="migrations-pending", phase="migrations", remedy="Run them", status=3),
-    77: Case(cause="select-denied", phase="migrations", remedy="own the database", status=1),
+    77: Case(cause="select-denied", phase="migrations", remedy="own Mast's tables", status=1),
     78: Case(cause="release-missing", phase="release", remedy="MAST_BIN", status=1),
 }
 

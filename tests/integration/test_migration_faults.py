@@ -170,7 +170,7 @@ def test_no_right_to_read(agent: Agent, cluster: Cluster, database: str, table: 
     cluster.sql(f"REVOKE SELECT ON {table} FROM mast", database)  # noqa: S608 - from the list above
     result = agent.enroll(10)
     published = assert_failed(
-        agent, result, code=77, cause="select-denied", phase="migrations", remedy="OWNER TO"
+        agent, result, code=77, cause="select-denied", phase="migrations", remedy="GRANT ALL"
     )
     assert table in published["error"]["message"], published
     assert agent.eval_count() == 0, result

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 TIMEOUT = 2.0
 # Name, cause, and a part of the remedy. All of them end with 69.
 CASES = {
-    "refused": ("refused", "systemctl start postgresql"),
-    "socket missing": ("socket-missing", "socket_dir"),
-    "name unknown": ("name-unresolved", "host in DATABASE_URL"),
+    "refused": ("refused", "Start PostgreSQL at "),
+    "socket missing": ("socket-missing", "correct DATABASE_URL"),
+    "name unknown": ("name-unresolved", "host of DATABASE_URL"),
     "deaf": ("timed-out", "firewall"),
     "backlog full": ("timed-out", "firewall"),
-    "web server": ("not-postgresql", "something else listens there"),
+    "web server": ("not-postgresql", "another program listens"),
     "reset": ("connection-lost", "log of PostgreSQL"),
 }
 

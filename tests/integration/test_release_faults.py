@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from support.postgres import Cluster
 
 CASES = {
-    "missing": ("release-missing", "release", "Install Mast"),
+    "missing": ("release-missing", "release", "Unpack Mast's release"),
     "not executable": ("release-not-executable", "release", "chmod a+rx"),
     "directory": ("not-a-release", "release", "unpacked Mast release"),
     "text file": ("not-a-release", "release", "unpacked Mast release"),
-    "dangling link": ("release-missing", "release", "Install Mast"),
-    "below a file": ("release-missing", "release", "Install Mast"),
+    "dangling link": ("release-missing", "release", "Unpack Mast's release"),
+    "below a file": ("release-missing", "release", "Unpack Mast's release"),
     "no migrations": ("not-a-release", "release", "unpacked Mast release"),
     "start data malformed": ("not-a-release", "release", "unpacked Mast release"),
     "another architecture": ("eval-unstartable", "enroll", "architecture"),
-    "interpreter missing": ("eval-unstartable", "enroll", "Reinstall the release"),
+    "interpreter missing": ("eval-unstartable", "enroll", "Unpack a release"),
     "command not found": ("eval-unstartable", "enroll", "coreutils"),
 }
 

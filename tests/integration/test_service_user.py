@@ -95,7 +95,7 @@ def test_root_itself_is_refused(hand: Agent) -> None:
     result = hand.run("check", "--user", "root", "--timeout", "3")
     assert result.code == 78, result
     assert "[peer-refused, exit 78]" in result.stderr, result
-    assert "--user NAME" in result.stderr, result
+    assert "(as root: --user mast)" in result.stderr, result
 
 
 @pytest.mark.parametrize("known", ["owner", "option", "variable"])

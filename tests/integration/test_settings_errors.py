@@ -49,7 +49,8 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
         {"MAST_VAULT_KEY": "dmFsdWUtY2FuYXJ5"}, 78, "variable-malformed", "release", "base64",
     ),
     "secret with a line break": (
-        {"SECRET_KEY_BASE": f"{SECRET}\n"}, 78, "variable-malformed", "release", "Correct it",
+        {"SECRET_KEY_BASE": f"{SECRET}\n"}, 78, "variable-malformed", "release",
+        "Correct SECRET_KEY_BASE in ",
     ),
     "public address empty": (
         {"MAST_PUBLIC_URL": ""}, 78, "variable-malformed", "release", "MAST_PUBLIC_URL",
@@ -81,7 +82,9 @@ VARIABLES: dict[str, tuple[dict[str, str | None], int, str, str, str]] = {
         {"DATABASE_URL": f"ecto://mast:{SECRET}@127.0.0.1:5432,127.0.0.2:5432/mast"},
         78, "url-refused", "database", "ecto://",
     ),
-    "pool of none": ({"POOL_SIZE": "0"}, 78, "variable-malformed", "release", "Correct it"),
+    "pool of none": (
+        {"POOL_SIZE": "0"}, 78, "variable-malformed", "release", "Correct POOL_SIZE in ",
+    ),
     "IPv6 with a socket": (
         {"DATABASE_URL": URL + "?socket_dir=/run/postgresql", "ECTO_IPV6": "true"},
         78, "url-refused", "database", "ecto://",

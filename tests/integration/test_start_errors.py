@@ -82,7 +82,7 @@ def test_a_program_of_the_release_that_is_missing(scripted_agent: Callable[[str]
     agent = scripted_agent("exec /no/such/erl")
     result = agent.enroll()
     assert_failed(
-        agent, result, code=78, cause="eval-unstartable", phase="enroll", remedy="Reinstall"
+        agent, result, code=78, cause="eval-unstartable", phase="enroll", remedy="Unpack a release"
     )
 
 

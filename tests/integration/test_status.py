@@ -48,7 +48,7 @@ def test_record_of_another_machine(agent: Agent, cluster: Cluster, database: str
         assert "the record here is another machine's" in status["summary"], status
         assert status["record"]["state"] == "foreign", status
         assert status["server"] is None, status
-        waited = agent.run("status", "--wait", "--timeout", "2", **environment)
+        waited = agent.run("status", "--wait", "--timeout", "5", **environment)
         assert waited.code == code, waited
 
 

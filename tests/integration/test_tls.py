@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Name: code, cause, a part of the message, a part of the remedy.
 CASES = {
-    "server demands it": (78, "hba-refused", "without TLS", "?ssl=true"),
+    "server demands it": (78, "hba-refused", "without TLS", "ssl=true"),
     "server has none": (78, "tls-unsupported", "has no TLS", "ssl = on"),
     "unknown authority": (78, "tls-untrusted", "vouches", "PGSSLROOTCERT"),
     "no such authority file": (78, "tls-untrusted", "is missing", "PGSSLROOTCERT"),

@@ -23,7 +23,7 @@ ENVIRONMENT_FILE = "/etc/secrets/mast.env"
 GUEST = Path(__file__).with_name("guest")
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._-]+")
-_TOOLS = ("bash", "coreutils", "findutils", "gnugrep", "gnused", "systemd")
+_TOOLS = ("bash", "coreutils", "findutils", "gnugrep", "gnused", "openssh", "systemd")
 
 # The few functions of nixpkgs' stdenv and of installShellFiles that the agent's phase calls.
 _STDENV = """

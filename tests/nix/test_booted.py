@@ -53,7 +53,7 @@ def boots(
     root = roots.obtain(roots.DEBIAN_13)
     with Machine([root], folder / "machine", binds=system.binds) as machine:
         system.put_into(machine, folder)
-        machines.secrets(machine, SECRETS)
+        machines.secrets(machine, {**SECRETS, "MAST_REFERENCE_CHECK_SECONDS": "1"})
         return (
             machine.boot("nixos.py", "first_boot", seconds=300),
             machine.boot("nixos.py", "second_boot", seconds=300),
@@ -208,6 +208,21 @@ def test_the_agent_sees_access(boots: Boots) -> None:
     assert (access["user"], access["key"]) == ("mast-managed", "installed")
     assert (access["wanted"], access["listening"], access["error"]) == (True, True, None)
     assert "cannot log in" not in boots[0]["status"]["text"]
+
+
+def test_the_login_is_tried_and_works(boots: Boots) -> None:
+    """The unit of access has logged in as Mast would before it came, and found nothing amiss."""
+    report = boots[0]["login"]["report"]
+    assert (report["tried"], report["why"], report["problems"]) == (True, "", []), report
+    assert (report["host"], report["port"]) == ("127.0.0.1", 22)
+
+
+def test_mast_comes(boots: Boots) -> None:
+    """`status --managed --wait` ends with 0 once Mast has logged in and found the host up."""
+    login = boots[0]["login"]
+    assert login["wait"]["code"] == 0, login["wait"]
+    assert login["row"] == ["up|22"]
+    assert login["accepted"] >= 2
 
 
 def test_account(boots: Boots) -> None:

@@ -248,6 +248,56 @@ def test_another_user_is_refused(nix: Nix) -> None:
     assert beside(nix, said + "services.mast.selfManageAccess = false;")["failed"] == []
 
 
+def where_tried(made: Any, unit: str = "mast-agent-access") -> dict[str, str]:
+    """Return what a unit says of Mast's host and port."""
+    pattern = r'Environment="(MAST_SELF_(?:HOST|PORT))=(.*)"'
+    return dict(re.findall(pattern, made["units"][unit]))
+
+
+@pytest.mark.parametrize("name", sorted(WITH_ACCESS))
+def test_the_login_is_tried_where_mast_comes(configurations: Any, name: str) -> None:
+    """The unit of access has the agent's host and port, and OpenSSH before all else on its PATH."""
+    made = configurations[name]
+    assert where_tried(made) == where_tried(made, "mast-agent")
+    assert where_tried(made).keys() == {"MAST_SELF_PORT"}
+    (path,) = re.findall(r'Environment="PATH=([^":]+):', made["units"]["mast-agent-access"])
+    assert path.endswith("-openssh/bin")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            'services.mast.settings = { MAST_SELF_HOST = "127.0.0.2"; MAST_SELF_PORT = 22022; };',
+            {"MAST_SELF_HOST": "127.0.0.2", "MAST_SELF_PORT": "22022"},
+        ),
+        ('services.mast.settings.MAST_SELF_PORT = "2022";', {"MAST_SELF_PORT": "2022"}),
+        (
+            "services.mast.settings = { MAST_SELF_HOST = null; MAST_SELF_PORT = null; };",
+            {"MAST_SELF_PORT": "22"},
+        ),
+        # What is said of the agent's unit alone.
+        (
+            'systemd.services.mast-agent.environment.MAST_SELF_HOST = "127.0.0.3";',
+            {"MAST_SELF_HOST": "127.0.0.3", "MAST_SELF_PORT": "22"},
+        ),
+    ],
+)
+def test_the_login_is_tried_where_the_operator_says(
+    nix: Nix, text: str, wanted: dict[str, str]
+) -> None:
+    """What the operator says of the address holds for the trial too, be it a number."""
+    made = beside(nix, text)
+    assert made["failed"] == []
+    assert where_tried(made) == where_tried(made, "mast-agent") == wanted
+
+
+def test_the_way_back_to_port_22_is_said(configurations: Any) -> None:
+    """Only what is set is compared with the row, so port 22 is set too; without access nothing."""
+    assert where_tried(configurations["self-managed"], "mast-agent") == {"MAST_SELF_PORT": "22"}
+    assert where_tried(configurations["without-access"], "mast-agent") == {}
+
+
 def test_settings_prevail(nix: Nix) -> None:
     """What the operator says of the address is not overruled by what sshd's options say."""
     made = beside(

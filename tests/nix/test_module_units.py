@@ -9,17 +9,19 @@ import pytest
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 
-# What NixOS itself adds to every service.
-_PATH = ":".join(
-    f"{package}/{folder}"
-    for folder in ("bin", "sbin")
-    for package in ("coreutils", "findutils", "gnugrep", "gnused", "systemd")
-)
-_NIXOS = f"""\
+
+def _nixos(*own: str) -> str:
+    """Return what NixOS itself adds to every service; the PATH begins with the service's own."""
+    packages = (*own, "coreutils", "findutils", "gnugrep", "gnused", "systemd")
+    path = ":".join(f"{each}/{folder}" for folder in ("bin", "sbin") for each in packages)
+    return f"""\
 Environment="LOCALE_ARCHIVE=/run/current-system/sw/lib/locale/locale-archive"
-Environment="PATH={_PATH}"
+Environment="PATH={path}"
 Environment="TZDIR=/etc/zoneinfo"
 """
+
+
+_NIXOS = _nixos()
 
 MAST = f"""\
 [Unit]
@@ -98,6 +100,7 @@ Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgr
 Environment="ERL_CRASH_DUMP_SECONDS=0"
 Environment="MAST_AGENT_ENV_FILE=%d/mast.env"
 Environment="MAST_BIN=mast/bin/mast"
+Environment="MAST_SELF_PORT=22"
 Environment="PHX_HOST=localhost"
 Environment="PORT=4000"
 X-RestartIfChanged=false
@@ -114,8 +117,9 @@ WantedBy=mast.service
 ACCESS = f"""\
 [Unit]
 [Service]
-{_NIXOS}\
+{_nixos("openssh")}\
 Environment="MAST_AGENT_ENV_FILE="
+Environment="MAST_SELF_PORT=22"
 Environment="MAST_SELF_USER=mast-managed"
 [Install]
 WantedBy=mast-agent.service
@@ -156,6 +160,7 @@ _SETTINGS = {
 _MANAGED = {"X-Restart-Triggers=self-managed"}
 _IPV6 = {'Environment="ECTO_IPV6=true"'}
 _SOCKET_5433 = DATABASE_URL.replace("5432", "5433")
+SSH_PORT = {'Environment="MAST_SELF_PORT=22"'}
 
 # configuration: (lines of `minimal` that are missing, lines that are new)
 MAST_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
@@ -206,13 +211,20 @@ AGENT_DIFFERS: dict[str, tuple[set[str], set[str]]] = {
         {"LoadCredential=mast.env:/run/secrets/mast.env"},
         {"LoadCredential=mast.env:/etc/a folder/100%%.env"},
     ),
-    "without-access": (set(), {'Environment="MAST_AGENT_ACCESS=no"'}),
+    # Without access it is nobody's business here where sshd listens.
+    "without-access": (SSH_PORT, {'Environment="MAST_AGENT_ACCESS=no"'}),
     "sudo": (set(), set()),
     "operators-sshd": (set(), set()),
     "another-modules-sshd": (set(), set()),
-    "other-ssh-port": (set(), {'Environment="MAST_SELF_PORT=2222"'}),
-    "other-ssh-address": (set(), {'Environment="MAST_SELF_PORT=2200"'}),
+    "other-ssh-port": (SSH_PORT, {'Environment="MAST_SELF_PORT=2222"'}),
+    "other-ssh-address": (SSH_PORT, {'Environment="MAST_SELF_PORT=2200"'}),
     "no-ipv6": (set(), set()),
+}
+
+# configuration: (lines of the unit of access of `self-managed` that are missing, that are new)
+ACCESS_DIFFERS = {
+    "other-ssh-port": (SSH_PORT, {'Environment="MAST_SELF_PORT=2222"'}),
+    "other-ssh-address": (SSH_PORT, {'Environment="MAST_SELF_PORT=2200"'}),
 }
 
 
@@ -243,11 +255,11 @@ def test_mast_agent_service(configurations: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", AGENT_DIFFERS)
 def test_units_of_access(configurations: Any, name: str) -> None:
-    """The unit that installs the key, and the one for a switch, are the same wherever access is."""
+    """Wherever access is there are these two units, the first for where sshd listens."""
     units = configurations[name]["units"]
     made = {unit: directives(text) for unit, text in units.items() if "-access" in unit}
     wanted = {
-        "mast-agent-access": directives(ACCESS),
+        "mast-agent-access": changed(ACCESS, *ACCESS_DIFFERS.get(name, (set(), set()))),
         "mast-agent-access-on": directives(ACCESS_ON),
     }
     assert made == ({} if name == "without-access" else wanted)

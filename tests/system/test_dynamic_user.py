@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 #: Remedies, as they are printed and carried out.
-LET_THE_UNIT = "systemctl restart --no-block mast-agent && mast-agent status --wait"
+LET_THE_UNIT = "systemctl restart --no-block mast-agent; then: mast-agent status --wait"
 HAVE_THE_USER = "systemd-run -p Type=exec -p DynamicUser=yes -p User=mast sleep 60"
 
 _BOTH = "[Service]\nDynamicUser=yes\n"

@@ -148,7 +148,7 @@ def test_what_root_alone_may_read_is_said(
     code, _, err, _ = asked["unreadable"]
     assert code == 78
     assert "[env-file-unreadable, exit 78]" in err
-    assert "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env" in err
+    assert "chown root:mast /etc/mast.env; then: chmod 0640 /etc/mast.env" in err
     assert asked["readable"][0] == 0, asked["readable"]
 
 

@@ -49,11 +49,13 @@ def test_code(cause: Cause) -> None:
 @each
 def test_remedy(cause: Cause) -> None:
     """A remedy is one sentence that tells somebody to do something, ready for a full stop."""
-    assert re.match(r"[A-Z]", cause.remedy)
-    assert not cause.remedy.endswith((".", " "))
-    assert "\n" not in cause.remedy
-    assert not re.search(r"[a-z]\. [A-Z]", cause.remedy)
-    assert len(cause.remedy) <= 110
+    for sentence in filter(None, (cause.remedy, cause.otherwise, cause.nixos)):
+        assert re.match(r"[A-Z]", sentence)
+        assert not sentence.endswith((".", " ", ":"))
+        assert "\n" not in sentence
+        assert not re.search(r"[a-z]\. [A-Z]", sentence)
+        # Without the commands, which are as long as the names in them.
+        assert len(sentence) <= 110
 
 
 def test_codes_do_not_clash_with_systemd() -> None:
@@ -81,7 +83,7 @@ def test_documented() -> None:
 def test_failure() -> None:
     """A failure is one line with phase, what was seen, and the remedy of its cause or its own."""
     failure = Failure(causes.REFUSED, "nothing listens")
-    assert str(failure) == f"database: nothing listens. {causes.REFUSED.remedy}"
+    assert str(failure) == f"database: nothing listens. {failure.remedy}"
     assert Failure(causes.REFUSED, "x", remedy="Do this").remedy == "Do this"
 
 

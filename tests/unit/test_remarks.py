@@ -144,7 +144,7 @@ def test_concerns_are_said_and_change_no_code() -> None:
     changed = remarks.with_concerns(_ENROLLED, said)
     assert changed.state is State.ENROLLED
     assert changed.summary == f"server 'web1'; but {_MAST.message}; {_SILENT.message}"
-    assert changed.remedy == causes.MAST_FAILED.remedy
+    assert changed.remedy == Failure(causes.MAST_FAILED, "").remedy
     assert remarks.with_concerns(_ENROLLED, ()) == _ENROLLED
 
 

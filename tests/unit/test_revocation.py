@@ -79,7 +79,10 @@ def test_nowhere_to_leave_it(directory: Path) -> None:
     failure = revocation.leave(directory)
     assert failure is not None
     assert (failure.cause, failure.code) == (causes.ACCESS_PATH_FOREIGN, Code.CONFIG)
-    assert failure.remedy == "Remove it, then: sudo mast-agent access --revoke"
+    assert failure.remedy == (
+        f"See who put it there, and move it away: mv -T {directory} {directory}.foreign; "
+        "then: sudo mast-agent access --revoke"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import lifecycle
 UNITS = ("mast.service", "mast-agent.service")
 ACCESS, ACCESS_ON = "mast-agent-access.service", "mast-agent-access-on.service"
 KEY = Path("/var/lib/mast-agent-access/mast-managed")
+LOGIN = Path("/run/mast-agent-access/login.json")
 COOKIE = Path("/run/mast/cookie.env")
 _STDIN = 'IO.inspect(File.read_link("/proc/self/fd/0"))'
 
@@ -36,6 +38,7 @@ def first_boot() -> dict[str, Any]:
         },
     }
     facts["access"] = _access()
+    facts["login"] = _login()
     # A shell of root's, which knows nothing but the PATH.
     facts["by_hand"] = {
         "check": _said(
@@ -129,6 +132,21 @@ def _access() -> dict[str, Any]:
         "groups": inside.must("id", "-Gn", "mast-managed").split(),
         "rules": {user: _sshd(user) for user in ("mast-managed", "nobody")},
         "sudo": sudo,
+    }
+
+
+def _login() -> dict[str, Any]:
+    """Wait until Mast has come, as a script would, and return what was found before it came."""
+    waited = inside.run(
+        "mast-agent", "status", "--managed", "--wait", "--timeout", "90", seconds=120
+    )
+    return {
+        "report": json.loads(LOGIN.read_text(encoding="utf-8")),
+        "wait": {"code": waited.code, "text": waited.out + waited.err},
+        "accepted": inside.run("journalctl", "-b", "-t", "sshd-session", "-t", "sshd").out.count(
+            "Accepted publickey for mast-managed from 127.0.0.1"
+        ),
+        "row": inside.psql("SELECT status, port FROM servers"),
     }
 
 

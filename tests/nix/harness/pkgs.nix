@@ -169,6 +169,7 @@ let
           "nixfmt"
           "nixfmt-tree"
           "nodejs"
+          "openssh"
           "postgresql"
           "ruff"
           "shellcheck"

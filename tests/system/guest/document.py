@@ -16,7 +16,7 @@ import troubles
 PAGE = Path("/opt/page.json")
 #: The same of other pages, by their names.
 OTHERS = Path("/opt/others.json")
-#: A remedy, as it is printed.
+#: The commands of a remedy, in one line.
 READABLE = "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env"
 
 
