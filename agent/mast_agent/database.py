@@ -17,6 +17,8 @@ from mast_agent.failure import Failure
 from mast_agent.snapshot import Identity, Server, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from mast_agent.session import Session, Transaction
 
 #: The key of the advisory lock, the same for every mast-agent of every version.
@@ -60,6 +62,24 @@ async def look(session: Session) -> Snapshot:
         return await session.transact(_look)
     except LockNotAvailable:
         raise _locked() from None
+
+
+def applied_counter(session: Session, wanted: frozenset[int]) -> Callable[[], Awaitable[int]]:
+    """Return what counts the applied ones of the versions: one question, where a look is many.
+
+    It raises Failure where that cannot be told.
+    """
+    exists = False
+
+    async def count(ask: Transaction) -> int:
+        nonlocal exists
+        exists = exists or await ask.value("SELECT to_regclass('schema_migrations') IS NOT NULL")
+        if not exists:
+            return 0
+        counted = "SELECT count(*) FROM schema_migrations WHERE version = ANY(%s)"
+        return int(await ask.value(counted, [[*wanted]]))
+
+    return lambda: session.ask(count)
 
 
 def require_servers(snapshot: Snapshot) -> tuple[Server, ...]:

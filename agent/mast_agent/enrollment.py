@@ -22,6 +22,7 @@ from mast_agent import (
     scratch,
     signals,
 )
+from mast_agent.doorbell import Doorbell
 from mast_agent.events import Event
 from mast_agent.failure import Failure, Phase
 from mast_agent.own_row import OwnRow
@@ -87,7 +88,8 @@ class Enrollment:
             f"database at {self._plan.target.place}; "
             f"giving up after {self._deadline.seconds:.0f} s",
         )
-        retry = Retry(self._deadline, self._report.waiting)
+        doorbell = Doorbell(self._plan.target, self._deadline, self._plan.release.migrations)
+        retry = Retry(self._deadline, self._report.waiting, doorbell)
         try:
             return await retry(self._attempt)
         except Failure as failure:

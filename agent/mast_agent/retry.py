@@ -7,8 +7,9 @@ sleep ends early on a signal, since it is the event loop's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -33,25 +34,48 @@ EVAL_ATTEMPTS = 5
 
 LAST_TRY_SECONDS = 1.0
 """What is left of the deadline for the last attempt."""
+_WATCHED_SECONDS = 10
+"""How long a wait may be that something else would end."""
+_WORTH_SECONDS = 0.3
+"""How long it has to be for that to be worth the trouble."""
 # Full jitter (random between zero and the exponential) spreads agents that start together; in
 # grace it is the number of attempts that counts, for each is a line in the server's log.
 _WAITS = {
-    Patience.RETRY: wait_random_exponential(multiplier=0.2, max=3),
+    Patience.RETRY: wait_random_exponential(multiplier=0.2, max=3.5),
     Patience.EVALS: wait_random_exponential(multiplier=0.2, max=3),
     Patience.CROWDED: wait_random_exponential(multiplier=2, max=20),
     Patience.GRACE: wait_exponential(multiplier=3, max=12) + wait_random(0, 1),
 }
 
+_WATCHED = wait_random_exponential(multiplier=0.2, max=_WATCHED_SECONDS)
+
 _T = TypeVar("_T")
+
+
+class Watch(Protocol):
+    """What ends a wait before its time."""
+
+    def watches(self, failure: Failure) -> bool:
+        """Tell whether it would end the wait after this failure."""
+
+    async def ring(self, failure: Failure) -> None:
+        """Return when the wait is to end."""
 
 
 class Retry:
     """Repeats an attempt until it succeeds, is believed to be hopeless, or time is up."""
 
-    def __init__(self, deadline: Deadline, on_wait: Callable[[Failure, int, float], None]) -> None:
+    def __init__(
+        self,
+        deadline: Deadline,
+        on_wait: Callable[[Failure, int, float], None],
+        watch: Watch | None = None,
+    ) -> None:
         """`on_wait` is told of each failure, its attempt's number, and the seconds to wait."""
         self._deadline = deadline
         self._on_wait = on_wait
+        self._watch = watch
+        self._watched: Failure | None = None
         self._slug = ""
         self._repeated = 0
         self._since = 0.0
@@ -65,7 +89,7 @@ class Retry:
         deadline, as when there is no time left for a busy server to answer.
         """
         retrying = AsyncRetrying(
-            sleep=asyncio.sleep,
+            sleep=self._sleep,
             retry=retry_if_exception(self._worth_another),
             wait=self._wait,
             stop=self._out_of_time,
@@ -78,6 +102,14 @@ class Retry:
             if failure.cut_short and self._telling is not None:
                 raise self._telling from None
             raise
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._watch is None or self._watched is None or seconds < _WORTH_SECONDS:
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._watch.ring(self._watched)
 
     def _worth_another(self, error: BaseException) -> bool:
         if not isinstance(error, Failure):
@@ -106,10 +138,12 @@ class Retry:
     def _wait(self, state: RetryCallState) -> float:
         """Seconds to wait, counted from the first attempt that failed for this cause."""
         failure = _failure(state)
+        watched = self._watch is not None and self._watch.watches(failure)
+        self._watched = failure if watched else None
         number = state.attempt_number
         state.attempt_number = self._repeated
         try:
-            seconds = _WAITS[failure.cause.patience](state)
+            seconds = (_WATCHED if watched else _WAITS[failure.cause.patience])(state)
         finally:
             state.attempt_number = number
         if failure.cause.patience is Patience.GRACE:

@@ -75,6 +75,10 @@ class Session:
         """
         return await self._bounded(self._transaction(work, keep_open=keep_open))
 
+    async def ask(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
+        """Run `work` outside of a transaction, for as long as one may take. Raises as that does."""
+        return await self._bounded(work(Transaction(self._connection)))
+
     async def _transaction(
         self, work: Callable[[Transaction], Awaitable[_T]], *, keep_open: bool
     ) -> _T:

@@ -1,0 +1,110 @@
+"""Ends a wait early, when what it waits for has come: a server that listens, or its migrations.
+
+Only where that costs next to nothing, to others too. A server on this host is knocked at, which is
+no connection until somebody is there; one elsewhere may have many waiting for it, and full jitter
+is for them. Migrations are counted over one connection for each wait: an attempt would take twenty
+times as long. How long a wait is without all this is `retry`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from psycopg.errors import LockNotAvailable
+
+from mast_agent import causes, database, host
+from mast_agent.failure import Failure
+from mast_agent.session import open_session
+
+if TYPE_CHECKING:
+    from mast_agent.deadline import Deadline
+    from mast_agent.target import Target
+
+KNOCK_SECONDS = 0.1
+"""How often a server on this host is knocked at."""
+COUNT_SECONDS = 0.25
+"""How often the migrations are counted."""
+APART_SECONDS = 2.0
+"""How far apart it rings for anything less than all that is waited for."""
+
+_SILENT = frozenset({causes.REFUSED.slug, causes.SOCKET_MISSING.slug})
+_MIGRATING = frozenset({causes.MIGRATIONS_PENDING.slug, causes.MIGRATIONS_RUNNING.slug})
+
+
+class Doorbell:
+    """Watches what an attempt has failed for, until the next one."""
+
+    def __init__(self, target: Target, deadline: Deadline, migrations: frozenset[int]) -> None:
+        """`migrations` are the versions that are waited for."""
+        self._target = target
+        self._deadline = deadline
+        self._migrations = migrations
+        self._rung = time.monotonic() - APART_SECONDS
+
+    def watches(self, failure: Failure) -> bool:
+        """Tell whether it would ring for what `failure` waits for."""
+        slug = failure.cause.slug
+        here = self._target.host is None or host.is_loopback(self._target.host)
+        return slug in _MIGRATING or (slug in _SILENT and here)
+
+    async def ring(self, failure: Failure) -> None:
+        """Return when it has come. To be cancelled when the wait is over all the same."""
+        if failure.cause.slug in _MIGRATING:
+            await self._migrated()
+        else:
+            await self._listening()
+        self._rung = time.monotonic()
+
+    async def _listening(self) -> None:
+        # What listens and still is not to be had is not knocked at again at once.
+        await asyncio.sleep(self._too_soon())
+        while not await listens(self._target):  # noqa: ASYNC110 - nobody else would set an event
+            await asyncio.sleep(KNOCK_SECONDS)
+
+    async def _migrated(self) -> None:
+        """Wait until all migrations are applied, or some more, or they cannot be counted."""
+        with contextlib.suppress(Failure, LockNotAvailable):
+            async with open_session(self._target, self._deadline) as session:
+                count = database.applied_counter(session, self._migrations)
+                before = seen = await count()
+                while seen == before or (seen < len(self._migrations) and self._too_soon() > 0):
+                    if before == len(self._migrations):
+                        break  # and still an attempt has failed: it is a lock that is waited for
+                    await asyncio.sleep(COUNT_SECONDS)
+                    seen = await count()
+                else:
+                    return
+        await asyncio.sleep(APART_SECONDS)
+
+    def _too_soon(self) -> float:
+        """Return for how many seconds it is not to ring again for something less."""
+        return max(0.0, self._rung + APART_SECONDS - time.monotonic())
+
+
+async def listens(target: Target) -> bool:
+    """Tell whether something listens where a target on this host is."""
+    address: str | tuple[str, int]
+    if target.socket_directory is not None:
+        family, address = socket.AF_UNIX, f"{target.socket_directory}/.s.PGSQL.{target.port}"
+    else:
+        family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
+        address = (_literal(target), target.port)
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as knock:
+        try:
+            async with asyncio.timeout(KNOCK_SECONDS):
+                await asyncio.get_running_loop().sock_connect(knock, address)
+        except (TimeoutError, OSError):
+            return False
+    return True
+
+
+def _literal(target: Target) -> str:
+    """Return the address that a loopback name stands for: nothing is to be looked up here."""
+    name = target.host or ""
+    if ":" in name or name.replace(".", "").isdecimal():
+        return name
+    return "::1" if target.ipv6 else "127.0.0.1"
