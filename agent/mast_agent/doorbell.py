@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
     from mast_agent.deadline import Deadline
     from mast_agent.target import Target
 
-KNOCK_SECONDS = 0.1
-"""How often a server on this host is knocked at."""
+KNOCK_SECONDS = 0.2
+"""How often a server on this host is knocked at, at first."""
 COUNT_SECONDS = 0.25
-"""How often the migrations are counted."""
+"""How often the migrations are counted, at first."""
+_SELDOM_SECONDS = 1.0
+"""How often either is done when it has been waited for long."""
+_PART = 60
+"""Which part of what it has been waited for it may be waited for in vain."""
 APART_SECONDS = 2.0
 """How far apart it rings for anything less than all that is waited for."""
 
+_UNDER_WAY = (errno.EINPROGRESS, errno.EAGAIN)
 _SILENT = frozenset({causes.REFUSED.slug, causes.SOCKET_MISSING.slug})
 _MIGRATING = frozenset({causes.MIGRATIONS_PENDING.slug, causes.MIGRATIONS_RUNNING.slug})
 
@@ -44,6 +50,8 @@ class Doorbell:
         self._deadline = deadline
         self._migrations = migrations
         self._rung = time.monotonic() - APART_SECONDS
+        self._migrating = False
+        self._since = time.monotonic()
 
     def watches(self, failure: Failure) -> bool:
         """Tell whether it would ring for what `failure` waits for."""
@@ -53,8 +61,11 @@ class Doorbell:
 
     async def ring(self, failure: Failure) -> None:
         """Return when it has come. To be cancelled when the wait is over all the same."""
-        if failure.cause.slug in _MIGRATING:
-            await self._migrated()
+        migrating = failure.cause.slug in _MIGRATING
+        if migrating != self._migrating:
+            self._migrating, self._since = migrating, time.monotonic()
+        if migrating:
+            await self._migrated(failure)
         else:
             await self._listening()
         self._rung = time.monotonic()
@@ -62,10 +73,10 @@ class Doorbell:
     async def _listening(self) -> None:
         # What listens and still is not to be had is not knocked at again at once.
         await asyncio.sleep(self._too_soon())
-        while not await listens(self._target):  # noqa: ASYNC110 - nobody else would set an event
-            await asyncio.sleep(KNOCK_SECONDS)
+        while not await listens(self._target):
+            await self._pause(KNOCK_SECONDS)
 
-    async def _migrated(self) -> None:
+    async def _migrated(self, failure: Failure) -> None:
         """Wait until all migrations are applied, or some more, or they cannot be counted."""
         with contextlib.suppress(Failure, LockNotAvailable):
             async with open_session(self._target, self._deadline) as session:
@@ -73,12 +84,18 @@ class Doorbell:
                 before = seen = await count()
                 while seen == before or (seen < len(self._migrations) and self._too_soon() > 0):
                     if before == len(self._migrations):
-                        break  # and still an attempt has failed: it is a lock that is waited for
-                    await asyncio.sleep(COUNT_SECONDS)
+                        if failure.progress:
+                            return  # since the attempt
+                        break  # it is a lock that is waited for
+                    await self._pause(COUNT_SECONDS)
                     seen = await count()
                 else:
                     return
         await asyncio.sleep(APART_SECONDS)
+
+    async def _pause(self, least: float) -> None:
+        waited = time.monotonic() - self._since
+        await asyncio.sleep(min(max(least, waited / _PART), _SELDOM_SECONDS))
 
     def _too_soon(self) -> float:
         """Return for how many seconds it is not to ring again for something less."""
@@ -95,6 +112,9 @@ async def listens(target: Target) -> bool:
         address = (_literal(target), target.port)
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as knock:
         try:
+            # Refused at once, as a rule: that is worth no task of the event loop's.
+            if (error := knock.connect_ex(address)) not in _UNDER_WAY:
+                return error == 0
             async with asyncio.timeout(KNOCK_SECONDS):
                 await asyncio.get_running_loop().sock_connect(knock, address)
         except (TimeoutError, OSError):

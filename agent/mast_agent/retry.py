@@ -34,7 +34,7 @@ EVAL_ATTEMPTS = 5
 
 LAST_TRY_SECONDS = 1.0
 """What is left of the deadline for the last attempt."""
-_WATCHED_SECONDS = 10
+_WATCHED_SECONDS = 30
 """How long a wait may be that something else would end."""
 _WORTH_SECONDS = 0.3
 """How long it has to be for that to be worth the trouble."""
@@ -47,7 +47,7 @@ _WAITS = {
     Patience.GRACE: wait_exponential(multiplier=3, max=12) + wait_random(0, 1),
 }
 
-_WATCHED = wait_random_exponential(multiplier=0.2, max=_WATCHED_SECONDS)
+_WATCHED = wait_random_exponential(multiplier=1, max=_WATCHED_SECONDS)
 
 _T = TypeVar("_T")
 

@@ -42,14 +42,18 @@ class Transaction:
         self._connection = connection
 
     async def rows(
-        self, query: LiteralString, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        query: LiteralString | bytes,
+        parameters: Sequence[object] | Mapping[str, object] = (),
     ) -> list[tuple[Any, ...]]:
         """Return all rows of `query`."""
         cursor = await self._connection.execute(query, parameters or None)
         return await cursor.fetchall()
 
     async def value(
-        self, query: LiteralString, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        query: LiteralString | bytes,
+        parameters: Sequence[object] | Mapping[str, object] = (),
     ) -> Any:
         """Return the first column of the first row of `query`."""
         return (await self.rows(query, parameters))[0][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from mast_agent import causes, deadline, retry
 from mast_agent.failure import Code, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from mast_agent.failure import Cause
 
@@ -308,3 +309,57 @@ def test_announcements(clock: Clock) -> None:
     run = Run(clock, 60, attempt)
     assert [number for _, number, _ in run.announced] == [1, 2, 3]
     assert [seconds for _, _, seconds in run.announced] == clock.slept
+
+
+class Rings:
+    """What ends each wait after `seconds`, for one cause; without a clock of its own."""
+
+    def __init__(self, clock: Clock, cause: Cause, seconds: float) -> None:
+        self._clock = clock
+        self._cause = cause
+        self._seconds = seconds
+
+    def watches(self, failure: Failure) -> bool:
+        """Tell whether it is that cause."""
+        return failure.cause is self._cause
+
+    async def ring(self, failure: Failure) -> None:
+        """Let the time pass."""
+        assert self.watches(failure)
+        self._clock.now += self._seconds
+
+
+def test_a_wait_that_is_watched(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends when it rings, and may be long; one that nobody watches is as long as ever."""
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=clock.sleep, timeout=_no_timeout))
+    rings = Rings(clock, causes.REFUSED, 0.01)
+    announced: list[float] = []
+
+    async def run(cause: Cause) -> int:
+        count = 0
+
+        async def attempt() -> str:
+            nonlocal count
+            count += 1
+            if count == 40:
+                return "there"
+            raise Failure(cause, "not yet")
+
+        loop = retry.Retry(
+            deadline.Deadline(300), lambda _, __, seconds: announced.append(seconds), rings
+        )
+        begin = clock.now
+        assert await loop(attempt) == "there"
+        assert (clock.now - begin < 15) == (cause is causes.REFUSED)
+        return count
+
+    asyncio.run(run(causes.REFUSED))
+    assert max(announced) > 3.5
+    announced.clear()
+    asyncio.run(run(causes.STARTING))
+    assert max(announced) <= 3.5
+
+
+@contextlib.asynccontextmanager
+async def _no_timeout(_seconds: float) -> AsyncIterator[None]:
+    yield
