@@ -6,6 +6,8 @@ operators in docs/reference.md; a test holds the two against each other.
 
 from __future__ import annotations
 
+import errno
+
 from mast_agent.failure import Cause, Code, Patience, Phase
 
 _NO, _GRACE, _RETRY, _CROWDED = Patience.NONE, Patience.GRACE, Patience.RETRY, Patience.CROWDED
@@ -45,6 +47,11 @@ def _cause(
     )
     CAUSES[slug] = cause
     return cause
+
+
+def unless_full(denied: Cause, error: OSError) -> Cause:
+    """Return the cause of a file that could not be made: DISK_FULL, which passes, else `denied`."""
+    return DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else denied
 
 
 CAUSES: dict[str, Cause] = {}
@@ -106,6 +113,11 @@ NOT_A_RELEASE = _cause(
 RUNTIME_DENIED = _cause(
     "runtime-denied", Phase.RELEASE, Code.NOPERM, _NO,
     "Let the unit run it, or set RUNTIME_DIRECTORY", _AGAIN,
+)  # fmt: skip
+
+DISK_FULL = _cause(
+    "disk-full", Phase.RELEASE, Code.TEMPFAIL, _RETRY,
+    "Make room there (df -h and df -i tell of what); it is tried again by itself",
 )  # fmt: skip
 
 # --- release: the service's user, where root asks or enrolls by hand --------------------------

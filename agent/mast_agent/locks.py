@@ -15,7 +15,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from mast_agent import causes, storage
-from mast_agent.failure import Failure
+from mast_agent.failure import Failure, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,17 +28,18 @@ FILE_NAME = "lock"
 def host_lock(runtime_directory: Path) -> Iterator[None]:
     """Hold the lock on this host.
 
-    Raises Failure: 75 when another mast-agent holds it, 77 when the file may not be opened, or is
-    none that the agent has made.
+    Raises Failure: 75 when another mast-agent holds it or there is no room for it, 77 when the
+    file may not be opened, or is none that the agent has made.
     """
     path = runtime_directory / FILE_NAME
     try:
         fd = _open(runtime_directory)
     except OSError as error:
         raise Failure(
-            causes.LOCK_DENIED,
+            causes.unless_full(causes.LOCK_DENIED, error),
             f"the lock {path} cannot be opened: {error.strerror}",
             remedy=_remedy(path, runtime_directory),
+            phase=Phase.ENROLL,
         ) from error
     try:
         try:

@@ -57,7 +57,7 @@ def make(config: Settings) -> Plan:
         config.runtime_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(
-            causes.RUNTIME_DENIED,
+            causes.unless_full(causes.RUNTIME_DENIED, error),
             f"the directory {config.runtime_directory} cannot be made: {error.strerror}",
         ) from error
     return Plan(

@@ -26,8 +26,8 @@ _MODE = 0o700
 def make(runtime_directory: Path, problem: Callable[[str], None]) -> Path:
     """Return the directory, made where there is none; `problem` is told what was in the way.
 
-    Raises Failure (77) when it cannot be made, and where root would have to make it in a directory
-    that another user may change.
+    Raises Failure: 75 when there is no room for it, 77 when it cannot be made otherwise, and where
+    root would have to make it in a directory that another user may change.
     """
     path = runtime_directory / NAME
     try:
@@ -44,7 +44,7 @@ def make(runtime_directory: Path, problem: Callable[[str], None]) -> Path:
             path.mkdir(mode=_MODE)
     except OSError as error:
         raise Failure(
-            causes.RUNTIME_DENIED,
+            causes.unless_full(causes.RUNTIME_DENIED, error),
             f"{path} cannot be made: {error.strerror}",
             remedy=_remedy(path),
             phase=Phase.ENROLL,

@@ -142,7 +142,8 @@ def enter(config: Settings) -> Settings:
         storage.make_for(config.runtime_directory, user.uid, user.gid, mode=0o755)
     except OSError as error:
         raise Failure(
-            causes.DIRECTORY_DENIED, f"{error.filename} cannot be made: {error.strerror}"
+            causes.unless_full(causes.DIRECTORY_DENIED, error),
+            f"{error.filename} cannot be made: {error.strerror}",
         ) from error
     become(user)
     _require_own(config)

@@ -50,6 +50,30 @@ def test_disk_full(scripted_agent: Callable[[str], Agent], cluster: Cluster, dat
     assert [each["cause"] for each in status["concerns"]] == ["record-unwritable"], status
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("missing", ["lock", "eval"])
+def test_no_room_in_the_runtime_directory(agent: Agent, missing: str) -> None:
+    """A full disk passes: it is waited for and tried again, and not taken for a wrong mode."""
+    agent.runtime.mkdir()
+    # The file system's root is the first that it has room for.
+    inodes = 1 if missing == "lock" else 2
+    mount = ["mount", "-t", "tmpfs", "-o", f"nr_inodes={inodes},mode=0755", "tmpfs"]
+    subprocess.run([*mount, str(agent.runtime)], check=True)
+    try:
+        if missing == "eval":
+            (agent.runtime / "lock").touch(mode=0o600)
+        full = agent.enroll(4)
+        subprocess.run(["mount", "-o", "remount,nr_inodes=100", str(agent.runtime)], check=True)
+        room = agent.enroll(60)
+    finally:
+        subprocess.run(["umount", str(agent.runtime)], check=True)
+    assert full.code == 75, full
+    assert "enroll: waiting: " in full.stderr, full
+    assert f"{agent.runtime}/{missing} cannot be " in full.stderr, full
+    assert "No space left on device. Make room there" in full.stderr, full
+    assert room.code == 0, room
+
+
 def spoil(name: str, record: Path, target: Path) -> None:
     """Put something at `record` that is no record."""
     record.parent.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def test_each_has_a_name() -> None:
     for name, cause in named.items():
         assert CAUSES[cause.slug] is cause
         assert cause.slug == name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_room(number: int) -> None:
+    """That there is no room passes; whatever else keeps a file from being made does not."""
+    full = causes.unless_full(causes.LOCK_DENIED, OSError(number, "x"))
+    assert full is causes.DISK_FULL
+    denied = causes.unless_full(causes.LOCK_DENIED, OSError(errno.EACCES, "x"))
+    assert denied is causes.LOCK_DENIED
 
 
 @each
