@@ -16,13 +16,13 @@ import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import causes, service_user
+from mast_agent import bond, causes, service_user
 from mast_agent.deadline import Deadline
 from mast_agent.failure import Code, Failure
 from mast_agent.snapshot import Identity, Server, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mast_agent.service_user import ServiceUser
     from mast_agent.target import Target
@@ -78,6 +78,7 @@ def _by_child(
 ) -> bytes:
     """Return what a child that is `user` answers. Raises Failure when it does not."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    bind = bond.until_death()
     with warnings.catch_warnings():
         # GLib's threads are none that the child would wait for: it never speaks to the bus.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -85,9 +86,10 @@ def _by_child(
     if pid == 0:
         # Nothing of the parent's is to run here: no handler, no `finally`, no flush at the end.
         try:
+            bind()
             os.close(reading)
             own = Deadline(max(0.0, deadline.remaining() - _ANSWER_SECONDS))
-            answer = _answer(target, own, user, known)
+            answer = _answer(target, own, user, known, bind)
             while answer:
                 answer = answer[os.write(writing, answer) :]
         finally:
@@ -120,10 +122,15 @@ def _read(reading: int, deadline: Deadline) -> bytes:
 
 
 def _answer(
-    target: Target, deadline: Deadline, user: ServiceUser, known: Mapping[str, str]
+    target: Target,
+    deadline: Deadline,
+    user: ServiceUser,
+    known: Mapping[str, str],
+    bind: Callable[[], None],
 ) -> bytes:
     try:
         service_user.become(user)
+        bind()  # the kernel forgets it where the user changes
         document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline))}
     except Failure as failure:
         failure.learn({**known, "os_user": user.name})

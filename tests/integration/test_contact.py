@@ -31,7 +31,7 @@ def test_age_of_the_last_visit(agent: Agent, cluster: Cluster, database: str) ->
     cluster.sql(f"ALTER DATABASE {database} SET timezone = 'Asia/Tokyo'", database)
     contact = _contact(agent)
     assert contact["reach"] == "reached"
-    assert 12 <= contact["seconds"] < 100
+    assert 11 <= contact["seconds"] < 100  # Mast's column holds whole seconds
 
 
 def test_time_with_a_zone(agent: Agent, cluster: Cluster, database: str) -> None:
