@@ -28,8 +28,12 @@ help:
 demo: packages-demo $(VENV)/runtime
 	@scripts/demo
 
+# Most tests wait for something: a server, a machine that boots, a deadline. A file stays together,
+# since its tests share what was set up for them.
+WORKERS = 4
+
 test: packages-test $(VENV)/dev lint
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+	$(VENV)/bin/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check --quiet
