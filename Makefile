@@ -2,6 +2,9 @@
 # make test   run all tests
 # make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
+# make coverage  which lines and branches of the agent the unit and integration tests run, and
+#             whether those are enough
+# make dist   what a release has, into dist/: the Debian package, an sdist, SHA256SUMS
 # make bench  measure everything, some ten minutes, into docs/benchmarks.md
 # make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
 #             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
@@ -19,7 +22,7 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint bench fuzz soak crowd nix-proof clean \
+.PHONY: help demo test lint coverage dist bench fuzz soak crowd nix-proof clean \
 	packages-demo packages-test packages-soak packages-deb
 
 help:
@@ -40,6 +43,12 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy --no-error-summary
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
+
+coverage: packages-test $(VENV)/dev
+	@PYTHON=$(PYTHON) scripts/coverage $(COVERAGE_ARGS)
+
+dist: $(VENV)/dev packages-deb
+	@PYTHON=$(PYTHON) scripts/release files $(DIST)
 
 bench: packages-test $(VENV)/dev
 	$(PYTHON) tests/bench/run.py $(BENCH_ARGS)

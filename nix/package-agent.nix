@@ -36,8 +36,11 @@ python3Packages.buildPythonApplication {
   src = lib.fileset.toSource {
     inherit root;
     fileset = lib.fileset.unions [
+      (root + "/CHANGELOG.md")
+      (root + "/CONTRIBUTING.md")
       (root + "/LICENSE")
       (root + "/README.md")
+      (root + "/SECURITY.md")
       (root + "/pyproject.toml")
       (root + "/agent")
       (root + "/docs")

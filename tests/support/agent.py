@@ -59,6 +59,8 @@ class Agent:
             # No system bus: what systemd says of this machine is not the test's business.
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory}/no-bus",
             "MAST_REFERENCE_EVAL_LOG": str(self.evals),
+            # `make coverage` measures these processes too.
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         }
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:

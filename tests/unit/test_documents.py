@@ -9,7 +9,7 @@ import pytest
 from support import documents
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _NAMED_TESTS = re.findall(
     r"`((?:unit|integration|system)/\w+\.py)(?:::(\w+))?`", (ROOT / "docs/faults.md").read_text()
 )
