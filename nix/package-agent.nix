@@ -83,6 +83,7 @@ python3Packages.buildPythonApplication {
 
   nativeCheckInputs = with python3Packages; [
     hypothesis
+    jsonschema
     pytestCheckHook
   ];
   enabledTestPaths = [ "tests/unit" ];
@@ -102,7 +103,8 @@ python3Packages.buildPythonApplication {
     # NixOS has a systemd that knows both of its directives.
     install -Dm644 -t "$units/mast-agent.service.d" systemd/growing-delays.conf
     install -Dm644 -t "$out/lib/systemd/catalog" systemd/mast-agent.catalog
-    install -Dm644 -t "$out/share/doc/mast-agent" docs/{reference,troubleshooting,access}.md
+    install -Dm644 -t "$out/share/doc/mast-agent" \
+      docs/{reference,troubleshooting,access}.md docs/status.schema.json
     install -Dm644 -t "$out/share/doc/mast-agent/install" docs/install/*.md
 
     # Made from the command line's own help.

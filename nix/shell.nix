@@ -19,6 +19,7 @@ let
     with packages;
     [
       hypothesis
+      jsonschema
       mypy
       psycopg
       pytest

@@ -24,7 +24,8 @@ MAST_AGENT_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' agent/mast_
 MAST_AGENT_DROP_INS = systemd/growing-delays.conf systemd/socket.conf systemd/lxc.conf \
 	systemd/sshd.conf systemd/sudoers.conf
 # What the man page names, and what these name.
-MAST_AGENT_DOCUMENTS = docs/reference.md docs/troubleshooting.md docs/access.md
+MAST_AGENT_DOCUMENTS = docs/reference.md docs/status.schema.json docs/troubleshooting.md \
+	docs/access.md
 MAST_AGENT_UNITS = mast-agent.service mast-agent-access.service mast.service
 # The units name the paths of a package in /usr; another prefix is written over them.
 at_prefix = sed -e 's|/usr/bin/mast-agent|$(bindir)/mast-agent|' \

@@ -77,6 +77,7 @@ lib.mapAttrs (
 // several "python3Packages." old [
   "buildPythonApplication"
   "hypothesis"
+  "jsonschema"
   "mypy"
   "psycopg"
   "pytest"

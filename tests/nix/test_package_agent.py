@@ -159,6 +159,7 @@ def test_installed_files(recorded: Any, tmp_path: Path) -> None:
         "lib/systemd/system/mast-agent.service.d/growing-delays.conf",
         "lib/systemd/catalog/mast-agent.catalog",
         "share/man/man1/mast-agent.1",
+        "share/doc/mast-agent/status.schema.json",
         *(f"share/doc/mast-agent/{name}.md" for name in ("reference", "troubleshooting", "access")),
         *(f"share/doc/mast-agent/install/{name}.md" for name in ("lxc", "nix")),
         "completions/mast-agent.bash",

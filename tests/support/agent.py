@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from support import status_schema
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -105,10 +107,14 @@ class Agent:
         )
 
     def status(self, **environment: str) -> dict[str, Any]:
-        """`mast-agent status --json`; its exit code has to be the document's."""
+        """`mast-agent status --json`; its exit code has to be the document's.
+
+        The document has to be as its schema says.
+        """
         result = self.finish(self.start("status", "--json", **environment))
         document: dict[str, Any] = json.loads(result.stdout)
         assert result.code == document["code"], result
+        status_schema.check(document)
         return document
 
     def published(self) -> dict[str, Any]:

@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from support import status_schema
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -132,6 +134,7 @@ class Machine:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if "error" in facts:
             raise MachineError(f"{scenario}: {facts['error']}\n{self._tail()}")
+        status_schema.check_within(facts)
         return facts
 
     @contextlib.contextmanager

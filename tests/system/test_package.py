@@ -50,11 +50,13 @@ def test_the_documents_are_there(tree: Path) -> None:
     """The causes' reference, the troubleshooting page, and what they link to, come with it."""
     doc = tree / "usr/share/doc/mast-agent"
     texts = {}
-    for path in doc.rglob("*.md*"):
+    for path in doc.rglob("*"):
+        if path.is_dir():
+            continue
         content = path.read_bytes()
         name = str(path.relative_to(doc)).removesuffix(".gz")
         texts[name] = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    assert {"reference.md", "troubleshooting.md"} <= set(texts)
+    assert {"reference.md", "status.schema.json", "troubleshooting.md"} <= set(texts)
     for name, text in texts.items():
         for link in re.findall(r"\]\(([^)#:]+)", text):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))

@@ -56,7 +56,7 @@ A, B = "a" * 32, "b" * 32
 _ASKED = "confirmed by the database when it was last asked, 2 h ago"
 _QUEUED = {"job": True, "wanted_by": ("mast.service",)}
 
-_TABLE = [
+TABLE = [
     # The database has been asked: it decides what it can.
     pytest.param(
         {"looked": True, "server": server()}, "enrolled", "by the database", id="confirmed"
@@ -408,7 +408,7 @@ _TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("known", "word", "summary"), _TABLE)
+@pytest.mark.parametrize(("known", "word", "summary"), TABLE)
 def test_verdict(known: dict[str, Any], word: str, summary: str) -> None:
     """Each combination of facts has its verdict, and the sentence that says why."""
     verdict = judge(facts(**known))
@@ -418,7 +418,7 @@ def test_verdict(known: dict[str, Any], word: str, summary: str) -> None:
 
 def test_every_state_is_in_the_table() -> None:
     """The table above reaches every state that there is; one is for whoever asks for more."""
-    reached = {judge(facts(**row.values[0])).state for row in _TABLE}  # type: ignore[arg-type]
+    reached = {judge(facts(**row.values[0])).state for row in TABLE}  # type: ignore[arg-type]
     assert reached == set(State) - {State.UNREACHED}
 
 

@@ -130,6 +130,7 @@ let
         })
         [
           "hypothesis"
+          "jsonschema"
           "mypy"
           "psycopg"
           "pydbus"
