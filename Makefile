@@ -46,7 +46,7 @@ lint: $(VENV)/dev
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
 
 coverage: packages-test $(VENV)/dev
-	@PYTHON=$(PYTHON) scripts/coverage $(COVERAGE_ARGS)
+	@PYTHON=$(PYTHON) WORKERS=$(WORKERS) scripts/coverage $(COVERAGE_ARGS)
 
 dist: $(VENV)/dev packages-deb
 	@PYTHON=$(PYTHON) scripts/release files $(DIST)
