@@ -86,7 +86,6 @@ def _by_child(
     if pid == 0:
         # Nothing of the parent's is to run here: no handler, no `finally`, no flush at the end.
         try:
-            bind()
             os.close(reading)
             own = Deadline(max(0.0, deadline.remaining() - _ANSWER_SECONDS))
             answer = _answer(target, own, user, known, bind)
@@ -130,7 +129,7 @@ def _answer(
 ) -> bytes:
     try:
         service_user.become(user)
-        bind()  # the kernel forgets it where the user changes
+        bind()  # after that: the kernel ends such a bond where the user changes
         document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline))}
     except Failure as failure:
         failure.learn({**known, "os_user": user.name})

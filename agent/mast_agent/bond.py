@@ -19,11 +19,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def until_death() -> Callable[[], None]:
-    """Return what the child has to call before it executes its program (`preexec_fn`).
+    """Return what the child has to call, as `preexec_fn` where it executes a program.
 
     The bond is with the thread that forks, so that has to be the main one. It outlasts execve(2),
-    but not a program with set-user-ID or capabilities of its own; a kernel or a filter that knows
-    no such call leaves the child as it would be without.
+    but not a program with set-user-ID or capabilities of its own, nor a change of the user, which
+    has to come first; a kernel or a filter that knows no such call leaves the child as it would be
+    without.
     """
     # Looked up here: between fork and exec only calls are made.
     prctl = ctypes.CDLL(None).prctl

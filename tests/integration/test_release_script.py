@@ -62,9 +62,17 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_files_of_a_release(tmp_path: Path) -> None:
-    """There are the package, an sdist of the same version, and checksums that are right."""
+    """There are the package, an sdist of the same version, and checksums that are right.
+
+    What is not committed is in neither.
+    """
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    (clone / "scripts/release").write_bytes((ROOT / "scripts/release").read_bytes())
+    for name in ("agent/mast_agent/draft.py", "docs/reference.md"):
+        (clone / name).write_text("# draft-canary\n")
     subprocess.run(
-        [ROOT / "scripts/release", "files", tmp_path / "dist"],
+        [clone / "scripts/release", "files", tmp_path / "dist"],
         env={**os.environ, "PYTHON": sys.executable},
         check=True, capture_output=True,
     )  # fmt: skip
@@ -81,7 +89,14 @@ def test_the_files_of_a_release(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "dist" / sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"agent/mast_agent/__main__.py", "systemd/mast-agent.service", "LICENSE"} <= names
-    assert not any("__pycache__" in name for name in names)
+    assert not any("__pycache__" in name or "draft" in name for name in names)
+    (package,) = (tmp_path / "dist").glob("*.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "package"], check=True)
+    for unpacked in (tmp_path / "package").rglob("*"):
+        assert "draft" not in unpacked.name
+        if unpacked.is_file():
+            text = subprocess.run(["zcat", "-f", unpacked], check=True, capture_output=True)
+            assert b"draft-canary" not in text.stdout, unpacked
 
 
 def test_nothing_is_mixed_with_older_files(tmp_path: Path) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mast_agent.access import Access, Login
 from mast_agent.output import Output
 from mast_agent.process import Line
 from mast_agent.published import Error, Published
 from mast_agent.record import Record
 from mast_agent.redact import Redactor
+from mast_agent.release import Release
 from mast_agent.snapshot import Identity, Server
 from mast_agent.target import Target
 from mast_agent.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 PID = os.getpid()
 SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
@@ -42,6 +44,30 @@ def target(**special: Any) -> Target:
 def server(**special: Any) -> Server:
     """Make a row of servers."""
     return Server(**{"id": SERVER_ID, "name": "web1", "host": "192.0.2.7", **special})
+
+
+def found_release(**special: Any) -> Release:
+    """Make a release without Mast.Bootstrap."""
+    plain = {
+        "executable": Path("/opt/mast/bin/mast"),
+        "root": Path("/opt/mast"),
+        "version": "0.5.0",
+        "migrations": frozenset({1}),
+        "has_bootstrap": False,
+    }
+    return Release(**{**plain, **special})
+
+
+def access(**special: Any) -> Access:
+    """Make what is seen of Mast's access: it has its key."""
+    plain = {
+        "login": Login(host="127.0.0.1", port=22, user="mast-managed"),
+        "user_exists": True,
+        "key": "installed",
+        "listening": True,
+        "problems": (),
+    }
+    return Access(**{**plain, **special})
 
 
 def identity(**special: Any) -> Identity:

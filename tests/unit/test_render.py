@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mast_agent import __version__, causes, render
-from mast_agent.access import Access, Login
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
 from mast_agent.migrations import Progress
-from mast_agent.release import Release
 from mast_agent.status import Status
 from mast_agent.verdict import State, Verdict
 from unit import builders
 from unit.builders import published, record, server, unit
+
+if TYPE_CHECKING:
+    from mast_agent.access import Access
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
@@ -46,7 +47,7 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         "migrations": None,
         "access_unit": None,
         "record_state": "absent",
-        "access": _access("absent"),
+        "access": builders.access(key="absent"),
         "access_wanted": False,
     }
     for key, value in special.items():
@@ -55,26 +56,6 @@ def _status(*, state: State = State.PENDING, **special: Any) -> Status:
         verdict=Verdict(state=state, summary="the summary", remedy="The remedy"),
         facts=Facts(**facts),
         **rest,
-    )
-
-
-def _access(key: str, *problems: Failure, listening: bool | None = True) -> Access:
-    return Access(
-        login=Login(host="127.0.0.1", port=22, user="mast-managed"),
-        user_exists=True,
-        key=key,
-        listening=listening,
-        problems=problems,
-    )
-
-
-def _release() -> Release:
-    return Release(
-        executable=Path("/opt/mast/bin/mast"),
-        root=Path("/opt/mast"),
-        version="0.5.0",
-        migrations=frozenset({1}),
-        has_bootstrap=False,
     )
 
 
@@ -92,10 +73,10 @@ _FULL: dict[str, Any] = {
     "mast_unit": unit("active", name="mast.service"),
     "looked": True,
     "server": server(),
-    "release": _release(),
+    "release": builders.found_release(),
     "migrations": Progress(applied=20, total=21),
     "access_unit": unit("inactive", name="mast-agent-access.service"),
-    "access": _access("installed"),
+    "access": builders.access(),
     "access_wanted": True,
 }
 
@@ -141,21 +122,21 @@ _SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
 @pytest.mark.parametrize(
     ("access", "wanted", "text"),
     [
-        (_access("absent"), False, "off"),
-        (_access("installed"), False, "off; but the key is installed"),
+        (builders.access(key="absent"), False, "off"),
+        (builders.access(), False, "off; but the key is installed"),
         (
-            _access("installed"),
+            builders.access(),
             True,
             "mast-managed@127.0.0.1:22, key installed, something listens there",
         ),
         (
-            _access("installed", listening=None),
+            builders.access(listening=None),
             None,
             "mast-managed@127.0.0.1:22, key installed, cannot tell whether sshd listens",
         ),
-        (_access("installed", _SILENT), True, f"{_SILENT.message} (sshd-silent)"),
+        (builders.access(problems=(_SILENT,)), True, f"{_SILENT.message} (sshd-silent)"),
         (
-            _access("installed", _SILENT),
+            builders.access(problems=(_SILENT,)),
             None,
             f"unknown whether wanted: {_SILENT.message} (sshd-silent)",
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from mast_agent import causes, published, reach, render
-from mast_agent.access import Access, Login
+from mast_agent.access import Login
 from mast_agent.failure import Failure
 from mast_agent.login_report import LoginReport
 from mast_agent.migrations import Progress
 from mast_agent.reach import Contact, Reach
-from mast_agent.release import Release
 from mast_agent.revocation import Revocation
 from mast_agent.status import Status
 from mast_agent.verdict import State, Verdict, judge
@@ -40,17 +38,6 @@ UNITS = ("mast-agent.service", "mast.service", "mast-agent-access.service")
 OTHER_TYPE = {dict: [], list: {}, str: 1.5, bool: "true", int: "1", float: "1", type(None): []}
 
 
-def _access(**special: Any) -> Access:
-    plain = {
-        "login": Login(host="127.0.0.1", port=22, user="mast-managed"),
-        "user_exists": True,
-        "key": "installed",
-        "listening": True,
-        "problems": (),
-    }
-    return Access(**{**plain, **special})
-
-
 def _document(facts: Facts, verdict: Verdict | None = None, **special: Any) -> dict[str, Any]:
     """Return what a program reads of these facts: the document, after its way through JSON."""
     plain: dict[str, Any] = {
@@ -60,22 +47,12 @@ def _document(facts: Facts, verdict: Verdict | None = None, **special: Any) -> d
         "migrations": None,
         "access_unit": None,
         "record_state": "absent",
-        "access": _access(),
+        "access": builders.access(),
         "access_wanted": None,
     }
     found = Status(verdict=verdict or judge(facts), facts=facts, **{**plain, **special})
     document: dict[str, Any] = json.loads(json.dumps(render.document(found)))
     return document
-
-
-def _release() -> Release:
-    return Release(
-        executable=Path("/opt/mast/bin/mast"),
-        root=Path("/opt/mast"),
-        version="0.5.0",
-        migrations=frozenset({1}),
-        has_bootstrap=False,
-    )
 
 
 def _report(**special: Any) -> LoginReport:
@@ -106,12 +83,14 @@ def _full() -> dict[str, Any]:
     return _document(
         facts,
         Verdict(state=State.UNREACHED, summary="the summary", remedy="Do it: mast-agent check"),
-        release=_release(),
+        release=builders.found_release(),
         release_failure=FAILURE,
         migrations=Progress(applied=20, total=21),
         access_unit=unit("inactive", name="mast-agent-access.service"),
         record_state="present",
-        access=_access(problems=(FAILURE,), revoked=Revocation(at="2026-01-02T03:04:05+00:00")),
+        access=builders.access(
+            problems=(FAILURE,), revoked=Revocation(at="2026-01-02T03:04:05+00:00")
+        ),
         access_wanted=True,
         contact=Contact(reach=Reach.REACHED, seconds=1.5, since_key=True),
         login=_report(why="a reason", problems=(FAILURE,)),
@@ -222,14 +201,14 @@ _FACTS = st.builds(
 _SPECIAL = st.fixed_dictionaries(
     {
         "settings_failure": _OPTIONAL_FAILURE,
-        "release": st.sampled_from([None, _release()]),
+        "release": st.sampled_from([None, builders.found_release()]),
         "release_failure": _OPTIONAL_FAILURE,
         "migrations": st.sampled_from([None, Progress(applied=0, total=3)]),
         "access_unit": st.sampled_from([None, unit("failed", name="mast-agent-access.service")]),
         "record_state": st.sampled_from(RECORDS),
         "access_wanted": st.sampled_from([None, False, True]),
         "access": st.builds(
-            _access,
+            builders.access,
             login=st.builds(
                 Login,
                 host=st.just("host"),
