@@ -14,7 +14,7 @@ import select
 import signal
 import warnings
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mast_agent import bond, causes, service_user
 from mast_agent.deadline import Deadline
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mast_agent.service_user import ServiceUser
+    from mast_agent.sought import Sought
     from mast_agent.target import Target
 
 MAX_BYTES = 1 << 24
@@ -38,24 +39,26 @@ def look(
     deadline: Deadline,
     user: ServiceUser | None = None,
     known: Mapping[str, str] | None = None,
+    sought: Sought | None = None,
 ) -> tuple[Snapshot | None, Failure | None]:
     """Ask the database once, as `user` where there is one, and return what came of it.
 
-    `known` is what there is to know for a remedy.
+    `known` is what there is to know for a remedy, and `sought` which servers are asked for.
     """
     # In the parent too: the child may not be allowed to read the files of its own program.
     from mast_agent import database, session  # noqa: F401, PLC0415 - psycopg costs 0.2 s
 
     try:
         if user is None:
-            return _ask(target, deadline), None
-        return _decode(_by_child(target, deadline, user, known or {})), None
+            return _ask(target, deadline, sought), None
+        question = _Question(target, sought, known or {})
+        return _decode(_by_child(question, deadline, user)), None
     except Failure as failure:
         failure.learn(known or {})
         return None, failure
 
 
-def _ask(target: Target, deadline: Deadline) -> Snapshot:
+def _ask(target: Target, deadline: Deadline, sought: Sought | None) -> Snapshot:
     """Raise Failure when it does not answer in full."""
     import asyncio  # noqa: PLC0415 - psycopg brings it
 
@@ -64,7 +67,7 @@ def _ask(target: Target, deadline: Deadline) -> Snapshot:
 
     async def ask() -> Snapshot:
         async with open_session(target, deadline) as session:
-            snapshot = await database.look(session)
+            snapshot = await database.look(session, sought)
         if snapshot.servers_locked:
             # Whether this host is in it cannot be told, which is not the same as that it is not.
             database.require_servers(snapshot)
@@ -73,9 +76,13 @@ def _ask(target: Target, deadline: Deadline) -> Snapshot:
     return asyncio.run(ask())
 
 
-def _by_child(
-    target: Target, deadline: Deadline, user: ServiceUser, known: Mapping[str, str]
-) -> bytes:
+class _Question(NamedTuple):
+    target: Target
+    sought: Sought | None
+    known: Mapping[str, str]
+
+
+def _by_child(question: _Question, deadline: Deadline, user: ServiceUser) -> bytes:
     """Return what a child that is `user` answers. Raises Failure when it does not."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     bind = bond.until_death()
@@ -88,7 +95,7 @@ def _by_child(
         try:
             os.close(reading)
             own = Deadline(max(0.0, deadline.remaining() - _ANSWER_SECONDS))
-            answer = _answer(target, own, user, known, bind)
+            answer = _answer(question, own, user, bind)
             while answer:
                 answer = answer[os.write(writing, answer) :]
         finally:
@@ -102,7 +109,9 @@ def _by_child(
         os.waitpid(pid, 0)
     if not content:
         raise Failure(
-            causes.TIMED_OUT, f"the server at {target.place} does not answer", cut_short=True
+            causes.TIMED_OUT,
+            f"the server at {question.target.place} does not answer",
+            cut_short=True,
         )
     return content
 
@@ -121,16 +130,13 @@ def _read(reading: int, deadline: Deadline) -> bytes:
 
 
 def _answer(
-    target: Target,
-    deadline: Deadline,
-    user: ServiceUser,
-    known: Mapping[str, str],
-    bind: Callable[[], None],
+    question: _Question, deadline: Deadline, user: ServiceUser, bind: Callable[[], None]
 ) -> bytes:
+    target, sought, known = question
     try:
         service_user.become(user)
         bind()  # after that: the kernel ends such a bond where the user changes
-        document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline))}
+        document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline, sought))}
     except Failure as failure:
         failure.learn({**known, "os_user": user.name})
         document = {

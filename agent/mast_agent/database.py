@@ -7,6 +7,7 @@ are through is `migrations`' to judge, and which row is this host `servers`'.
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from mast_agent.session import Session, Transaction
+    from mast_agent.sought import Sought
 
 #: The key of the advisory lock, the same for every mast-agent of every version.
 LOCK_KEY = int.from_bytes(hashlib.sha256(b"mast-agent enroll").digest()[:8], "big", signed=True)
@@ -48,18 +50,30 @@ SELECT id::text, name, of ->> 'host', of ->> 'private_key_id', of ->> 'user', of
                - (seen || CASE WHEN seen ~ 'T.*[-+Z]' THEN '' ELSE 'Z' END)::timestamptz
        )::float END
 FROM servers, to_jsonb(servers) AS of, LATERAL (SELECT of ->> 'last_seen_at') AS _ (seen)
-ORDER BY name
+"""
+_ALL = f"{_SERVERS} ORDER BY name"
+_ONE = f"{_SERVERS} WHERE id = %s::uuid"
+# In small letters of ASCII alone, which is quicker than a locale's; the address where there is one.
+_DOUBLES = f"""{_SERVERS}
+WHERE id = %s::uuid OR lower(name COLLATE "C") = ANY(%s)
+   OR lower(host COLLATE "C") = ANY(%s) OR host LIKE '127.%%' ORDER BY name
+"""
+_HAS_HOST = """
+SELECT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('servers') AND attname = 'host' AND NOT attisdropped
+)
 """
 
 
-async def look(session: Session) -> Snapshot:
-    """Take a snapshot.
+async def look(session: Session, sought: Sought | None = None) -> Snapshot:
+    """Take a snapshot, of all servers or of those that are sought, if the row is among them.
 
     Raises Failure: read-only server, no right to read, schema_migrations locked as a whole, or
     the connection's own failures.
     """
     try:
-        return await session.transact(_look)
+        return await session.transact(functools.partial(_look, sought))
     except LockNotAvailable:
         raise _locked() from None
 
@@ -105,7 +119,7 @@ def _locked() -> Failure:
     )
 
 
-async def _look(ask: Transaction) -> Snapshot:
+async def _look(sought: Sought | None, ask: Transaction) -> Snapshot:
     read_only, default_read_only = (
         await ask.rows(
             "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
@@ -125,7 +139,9 @@ async def _look(ask: Transaction) -> Snapshot:
     locked = False
     try:
         if await _can_read(ask, "servers"):
-            servers = tuple(_server(*row) for row in await ask.rows(_SERVERS))
+            row_id = sought.row_id(identity) if sought is not None else None
+            servers = await _sought(ask, sought, row_id) if sought and row_id else None
+            servers = servers or tuple(_server(*row) for row in await ask.rows(_ALL))
     except LockNotAvailable:
         # How far the migrations are is known all the same. Nothing more is asked: the
         # transaction is over, and its COMMIT becomes a rollback.
@@ -137,6 +153,18 @@ async def _look(ask: Transaction) -> Snapshot:
         servers=servers,
         servers_locked=locked,
     )
+
+
+async def _sought(ask: Transaction, sought: Sought, row_id: str) -> tuple[Server, ...] | None:
+    """Return the rows that are sought, None where the one with the id is not among them."""
+    if not (sought.names or sought.hosts):
+        found = await ask.rows(_ONE, [row_id])
+    elif await ask.value(_HAS_HOST):
+        found = await ask.rows(_DOUBLES, [row_id, [*sought.names], [*sought.hosts]])
+    else:
+        return None
+    servers = tuple(_server(*row) for row in found)
+    return servers if any(server.id == row_id for server in servers) else None
 
 
 def _server(  # noqa: PLR0917 - a row has these columns

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mast_agent.report import Reporter
     from mast_agent.session import Session
     from mast_agent.snapshot import Server, Snapshot
+    from mast_agent.sought import Sought
 
 _RESTART = "systemctl restart --no-block mast-agent"
 
@@ -107,16 +108,16 @@ class Enrollment:
         self._report.attempt(self._attempts)
         self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
         async with open_session(self._plan.target, self._deadline) as session:
-            snapshot = await self._look(session)
+            snapshot = await self._look(session, self._own.sought())
             row = self._own.find(snapshot)
             if not self._is_done(row, snapshot):
                 with locks.host_lock(self._plan.runtime_directory):
                     return await self._enroll_locked(session)
         return self._finish(row, snapshot, already=True)
 
-    async def _look(self, session: Session) -> Snapshot:
+    async def _look(self, session: Session, sought: Sought | None = None) -> Snapshot:
         """Take a snapshot of a database that has all migrations of this release."""
-        snapshot = await database.look(session)
+        snapshot = await database.look(session, sought)
         wanted = self._plan.release.migrations
         self._report.progress(migrations.progress(wanted, snapshot.applied))
         self._report.enter(Phase.MIGRATIONS, "comparing the migrations")

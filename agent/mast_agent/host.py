@@ -24,7 +24,7 @@ _DEFAULT_NAMES = frozenset(
     | {"centos", "rocky", "almalinux", "opensuse", "gentoo", "kali", "lxc", "container", "vagrant"}
 )
 # hosts(5) of Debian, Fedora and NixOS.
-_LOOPBACK_NAMES = frozenset(
+LOOPBACK_NAMES = frozenset(
     {"localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost"}
     | {"ip6-loopback", "localhost6.localdomain6", "localhost4.localdomain4"}
 )
@@ -62,7 +62,7 @@ def is_loopback(address: str) -> bool:
     """Tell whether `address` leads from a host to itself, without asking a name service."""
     parsed = _parse(address)
     if parsed is None:
-        return _plain(address) in _LOOPBACK_NAMES
+        return _plain(address) in LOOPBACK_NAMES
     # Linux connects to the unspecified address as to itself.
     return parsed.is_loopback or parsed.is_unspecified
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mast_agent import login, needs, record, servers
+from mast_agent.sought import Sought
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mast_agent.needs import Needs
     from mast_agent.plan import Plan
     from mast_agent.record import Key, Record
-    from mast_agent.snapshot import Server, Snapshot
+    from mast_agent.snapshot import Identity, Server, Snapshot
 
 
 class OwnRow:
@@ -30,6 +31,10 @@ class OwnRow:
         self._unrecorded = unrecorded
         self._wanted = login.wanted(plan.mast)
         self._recorded = record.recall(plan.state_directory, problem)
+
+    def sought(self) -> Sought:
+        """Return which row there is to look for: where it has an id, no other counts."""
+        return Sought(known_id=self._id_in)
 
     def find(self, snapshot: Snapshot) -> Server | None:
         """Return this host's row, None where it has none.
@@ -109,14 +114,20 @@ class OwnRow:
 
     def _believed(self, snapshot: Snapshot) -> Record | None:
         """Return the record, if it is about this machine and this database."""
+        return self._believed_of(snapshot.identity)
+
+    def _believed_of(self, identity: Identity) -> Record | None:
         found = self._recorded
-        if found is None or not found.is_about(self._plan.host.machine, snapshot.identity):
+        if found is None or not found.is_about(self._plan.host.machine, identity):
             return None
         return found
 
-    def _recorded_id(self, snapshot: Snapshot) -> str | None:
-        believed = self._believed(snapshot)
+    def _id_in(self, identity: Identity) -> str | None:
+        believed = self._believed_of(identity)
         return believed.server_id if believed is not None else None
+
+    def _recorded_id(self, snapshot: Snapshot) -> str | None:
+        return self._id_in(snapshot.identity)
 
     def _vault(self, row: Server) -> str | None:
         return needs.vault_digest(self._plan.mast.get(needs.VAULT_KEY), row.id)

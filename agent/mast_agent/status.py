@@ -30,12 +30,8 @@ from mast_agent.reach import UNKNOWN, Contact
 from mast_agent.verdict import Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mast_agent.access import Access
     from mast_agent.deadline import Deadline
-    from mast_agent.host import Host
-    from mast_agent.local import Files
     from mast_agent.login_report import LoginReport
     from mast_agent.migrations import Progress
     from mast_agent.release import Release
@@ -89,14 +85,19 @@ def collect(
     agent_unit = answers().get(units.AGENT) if os.geteuid() == 0 else None
     target, user, settings_failure = _target(config, settings_failure, agent_unit)
     known = surroundings.known(config)
-    snapshot, failure = (None, None) if target is None else _look(target, deadline, user, known)
-    found_units = answers()
     server: Server | None = None
     progress: Progress | None = None
     found: list[Failure] = []
-    if snapshot is not None:
-        server, found = _this_host(config, snapshot, files, this_host)
-        progress = _progress(snapshot, files.release)
+    snapshot, failure = None, None
+    if target is not None:
+        from mast_agent import asking, own_server  # noqa: PLC0415 - where it can be asked
+
+        ours = own_server.OwnServer(config, files, this_host)
+        snapshot, failure = asking.look(target, deadline, user, known, ours.sought())
+        if snapshot is not None:
+            server, found = ours.find(snapshot)
+            progress = _progress(snapshot, files.release)
+    found_units = answers()
     facts = Facts(
         published=files.published,
         published_readable=files.published_readable,
@@ -177,14 +178,6 @@ def _target(
     return None, None, failure
 
 
-def _look(
-    target: Target, deadline: Deadline, user: ServiceUser | None, known: Mapping[str, str]
-) -> tuple[Snapshot | None, Failure | None]:
-    from mast_agent import asking  # noqa: PLC0415 - as above
-
-    return asking.look(target, deadline, user, known)
-
-
 def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:
     """See whether Mast can log in; where it cannot, the unit may know better why."""
     last = facts.published
@@ -220,27 +213,6 @@ def _other_key(facts: Facts) -> Failure | None:
     return Failure(
         causes.ACCESS_KEY_REPLACED, "Mast has another key for this server than the one known here"
     )
-
-
-def _this_host(
-    config: Settings, snapshot: Snapshot, files: Files, this: Host
-) -> tuple[Server | None, list[Failure]]:
-    """Return this host's row, and what is to be said of it."""
-    from mast_agent import concerns, login, servers  # noqa: PLC0415 - only with a database
-
-    recorded, last = files.record, files.published
-    recorded_id = None
-    if recorded is not None:
-        if recorded.is_about(this.machine, snapshot.identity):
-            recorded_id = recorded.server_id
-    elif last is not None and last.server is not None:
-        # Without the right to read the record, what the last run published names the row.
-        recorded_id = last.server["id"]
-    told = last.login if last is not None else {}
-    want = login.wanted({**told, **access.variables(config.mast)})
-    rows = snapshot.servers or ()
-    row = servers.known(rows, recorded_id, this, want)
-    return row, concerns.of(rows, row, this, want) if row is not None else []
 
 
 def _progress(snapshot: Snapshot, found: Release | None) -> Progress | None:
