@@ -69,7 +69,7 @@ python3Packages.buildPythonApplication {
           pygobject3
         ]
       else
-        lib.warn "mast-agent: this nixpkgs has no usable pydbus, so that its status cannot ask systemd (unit: unknown). It enrolls all the same." [ ]
+        lib.warn "mast-agent: this nixpkgs has no usable pydbus, so that its status cannot ask systemd. It enrolls all the same." [ ]
     );
 
   makeWrapperArgs = lib.optionals withDBus [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def status(
     config: Settings | None = None
     try:
         config, failure = _load(options, environ)
-        text, code = _status(config, failure, as_json=as_json, wait=wait, managed=managed)
+        text, code = _status(config, failure, environ, as_json=as_json, wait=wait, managed=managed)
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
         redactor = _redactor(config) if config is not None else None
@@ -118,11 +119,17 @@ def status(
 
 
 def _status(
-    config: Settings, failure: Failure | None, *, as_json: bool, wait: bool, managed: bool
+    config: Settings,
+    failure: Failure | None,
+    environ: Mapping[str, str],
+    *,
+    as_json: bool,
+    wait: bool,
+    managed: bool,
 ) -> tuple[str, int]:
     """Return what to print, and the exit code."""
-    from mast_agent import render, waiting  # noqa: PLC0415 - only here
     from mast_agent import status as status_  # noqa: PLC0415 - only here
+    from mast_agent import waiting  # noqa: PLC0415 - as above
 
     if wait:
         found = waiting.wait(config, failure, Deadline(config.timeout), managed=managed)
@@ -132,9 +139,13 @@ def _status(
     if as_json:
         import json  # noqa: PLC0415 - as above
 
+        from mast_agent import render  # noqa: PLC0415 - as above
+
         text = json.dumps(render.document(found), indent=2)
     else:
-        text = render.text(found)
+        from mast_agent import layout, screen  # noqa: PLC0415 - as above
+
+        text = screen.text(found, layout.style(sys.stdout, environ))
     return text, found.verdict.state.code
 
 

@@ -1,13 +1,12 @@
-"""What a status looks like: text for an operator, JSON for a program (docs/reference.md)."""
+"""What a status looks like for a program: JSON (docs/reference.md). For an operator: `screen`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import __version__, evidence, remedies
+from mast_agent import __version__, remedies
 from mast_agent.escaping import escape
-from mast_agent.reach import Contact, Reach
 
 if TYPE_CHECKING:
     from mast_agent.failure import Failure
@@ -129,121 +128,6 @@ def _unit(unit: Unit | None) -> dict[str, Any] | None:
         return None
     shown = {key: value for key, value in asdict(unit).items() if key in _UNIT_KEYS}
     return {**shown, "wanted_by": list(unit.wanted_by)}
-
-
-def text(status: Status) -> str:
-    """Return the text of `mast-agent status`: the verdict first, then what it rests on."""
-    facts, verdict = status.facts, status.verdict
-    last = facts.last_word
-    rows: list[tuple[str, str]] = []
-
-    def row(label: str, value: object) -> None:
-        if value not in (None, ""):
-            rows.append((label, str(value)))
-
-    def advise(label: str, remedy: str) -> None:
-        sentence, commands = _advice(status, remedy)
-        row(label, sentence)
-        for command in commands:
-            row("run", command)
-
-    advise("remedy", verdict.remedy)
-    for remedy in dict.fromkeys(concern.remedy for concern in facts.concerns):
-        advise("also", remedy if remedy != verdict.remedy else "")
-    if last:
-        row("phase", last.phase)
-        row("since", last.since)
-        row("attempts", last.attempts or None)
-        row("next retry", last.next_retry_at)
-        if last.error:
-            row("last error", f"{last.error.message} ({last.error.cause}, exit {last.error.code})")
-    row("database", _database(status))
-    count = status.migrations or (last.migrations if last else None)
-    if count:
-        applied, total = (
-            (count["applied"], count["total"])
-            if isinstance(count, dict)
-            else (
-                count.applied,
-                count.total,
-            )
-        )
-        row("migrations", f"{applied} of {total} applied")
-    row("mast-agent", _unit_text(facts.agent_unit))
-    row("mast", _unit_text(facts.mast_unit))
-    row("release", _release_text(status))
-    row("record", _record_text(status))
-    row("access", _access_text(status))
-    lines = [f"{verdict.state.word}: {verdict.summary}"]
-    lines += [f"  {label:<12}{value}" for label, value in rows]
-    return "\n".join(escape(line) for line in lines)
-
-
-def _database(status: Status) -> str:
-    if (why := status.settings_failure) is not None:
-        # What has to be done for more to be said; the verdict's own remedy may be another.
-        remedy = remedies.addressed(why.remedy, root=status.root)
-        return f"not asked: {why.message} ({why.cause.slug}). {remedy}"
-    failure = status.facts.failure
-    if failure is not None:
-        return f"{failure.message} ({failure.cause.slug})"
-    return "reachable, and has this host" if status.facts.server else "reachable"
-
-
-def _unit_text(unit: Unit | None) -> str:
-    if unit is None:
-        return "unit: unknown (systemd does not answer)"
-    if unit.load_state != "loaded":
-        return f"unit: {unit.load_state}"
-    state = f"unit: {unit.active_state} ({unit.sub_state})"
-    return f"{state}, result {unit.result}, {unit.restarts} restarts" if unit.has_run else state
-
-
-def _release_text(status: Status) -> str:
-    if status.release is None:
-        failure = status.release_failure
-        return f"{failure.message} ({failure.cause.slug})" if failure else ""
-    bootstrap = "" if status.release.has_bootstrap else ", without Mast.Bootstrap"
-    return f"{status.release.executable}, version {status.release.version}{bootstrap}"
-
-
-def _record_text(status: Status) -> str:
-    kept = status.facts.record
-    if kept is None:
-        return status.record_state
-    whose = "another machine's: " if status.facts.foreign else ""
-    return f"{whose}{kept.server_id}, of {kept.enrolled_at}"
-
-
-def _access_text(status: Status) -> str:
-    seen, who = status.access, status.access.login
-    if status.access_wanted is False:
-        revoked = remedies.addressed(f"off: {seen.revoked}", root=status.root)
-        off = revoked if seen.revoked else "off"
-        return off if seen.key == "absent" else f"{off}; but the key is {seen.key}"
-    if seen.failure is not None:
-        # Where nothing says that it is wanted, what is missing may be missing on purpose.
-        wanted = "" if status.access_wanted else "unknown whether wanted: "
-        return f"{wanted}{seen.failure.message} ({seen.failure.cause.slug})"
-    sshd = {True: "something listens there", False: "", None: "cannot tell whether sshd listens"}
-    rows = [f"{who.user}@{who.host}:{who.port}", f"key {seen.key}", sshd[seen.listening]]
-    if status.facts.looked:
-        rows.append(_contact_text(status.contact))
-    return ", ".join(rows)
-
-
-def _contact_text(contact: Contact) -> str:
-    seconds = contact.seconds
-    match contact.reach:
-        case Reach.REACHED:
-            return f"Mast reached it {evidence.span(seconds or 0.0)} ago"
-        case Reach.LOST:
-            since = "never" if seconds is None else f"not for {evidence.span(seconds)}"
-            return f"Mast reached it {since}"
-        case Reach.UNCHECKED:
-            return "not checked by Mast yet"
-        case Reach.UNKNOWN:
-            return "unknown whether Mast reaches it"
 
 
 def _trial(status: Status, report: LoginReport | None) -> dict[str, Any] | None:

@@ -54,6 +54,8 @@ class Unit:
     `job` says that one is queued or at work on it; `changed_at` is when `active_state` or
     `sub_state` last changed, in seconds of the wall clock, 0 for never. `groups` are Group=, ""
     for the user's own, and SupplementaryGroups=; `env_file` is its MAST_AGENT_ENV_FILE.
+    `restart_at` is when systemd starts it again, as `changed_at`, while it pauses between two runs
+    ("auto-restart"), else 0.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Unit:
     dynamic_user: bool = False
     groups: tuple[str, ...] = ()
     env_file: str = ""
+    restart_at: float = 0.0
 
 
 def how_failed(unit: Unit) -> str:
@@ -194,6 +197,11 @@ def _unit(name: str, properties: Any) -> Unit:
         dynamic_user=get("DynamicUser", False),
         groups=(get("Group", ""), *get("SupplementaryGroups", ())),
         env_file=_variable(get("Environment", ()), "MAST_AGENT_ENV_FILE"),
+        # RestartUSecNext is there since systemd 254; what it counts from is the change of state.
+        restart_at=(get("StateChangeTimestamp") + get("RestartUSecNext", get("RestartUSec", 0)))
+        / 1e6
+        if get("SubState") == "auto-restart"
+        else 0.0,
     )
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import subprocess
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,10 +117,10 @@ def test_revoked_until_it_is_asked_for_by_hand(agent: Agent) -> None:
     assert document["code"] == 0, document
     assert document["access"]["wanted"] is False, document["access"]
     assert document["access"]["revoked"] is True, document["access"]
-    said = agent.run("status", MAST_AGENT_ACCESS="yes")
+    said = agent.run("status", MAST_AGENT_ACCESS="yes", TZ="UTC")
     assert "cannot log in" not in said.stdout, said
-    at = document["access"]["revoked_at"]
-    assert f"off: revoked on {at}; to allow it again: mast-agent access\n" in said.stdout, said
+    at = datetime.fromisoformat(document["access"]["revoked_at"]).strftime("%Y-%m-%d %H:%M:%S")
+    assert f"off: revoked on {at} UTC; to allow it again: mast-agent access\n" in said.stdout, said
     # A broken environment file is no reason to complain about what is closed on purpose.
     assert agent.run("access", "--unless-revoked", MAST_AGENT_ENV_FILE="/nowhere").code == 0
     asked = agent.run("access")

@@ -55,7 +55,8 @@ def test_own_mast_and_database(
     assert code == 0, log
     assert cluster.sql("SELECT count(*) FROM servers", empty_database) == "1"
     waits, enrolled, again = (
-        log.index(text) for text in ("pending: waiting", "enrolled: server", "already enrolled")
+        log.index(text)
+        for text in ("not enrolled yet: waiting", "enrolled: server", "already enrolled")
     )
     assert waits < enrolled < again, log
     assert "canary" not in log
@@ -69,7 +70,7 @@ def test_interrupted(scratch: Path, reference: Path) -> None:
     directory.mkdir()
     demo = _start(directory)
     try:
-        wait_for(lambda: "pending: waiting" in (directory / "log").read_text(), 60)
+        wait_for(lambda: "not enrolled yet: waiting" in (directory / "log").read_text(), 60)
     finally:
         os.killpg(demo.pid, signal.SIGINT)
         code = demo.wait(30)

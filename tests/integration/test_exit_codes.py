@@ -140,10 +140,11 @@ def test_enrolled_and_stale(agent: Agent, cluster: Cluster, database: str) -> No
     assert result.code == 0, result
     assert server_id in result.stdout, result
     for code, verdict in ((0, "enrolled"), (5, "stale")):
+        words = {"enrolled": "enrolled", "stale": "no longer enrolled"}[verdict]
         assert agent.status()["verdict"] == verdict
         text = agent.run("status")
         assert text.code == code, text
-        assert text.stdout.startswith(f"{verdict}: "), text
+        assert text.stdout.startswith(f"{words}: "), text
         waited = agent.run("status", "--wait", "--timeout", "5")
         assert waited.code == code, waited
         cluster.sql("DELETE FROM servers", database)
@@ -182,5 +183,5 @@ def test_unknown_to_a_stranger(agent: Agent, scratch: Path) -> None:
     )  # fmt: skip
     assert os.geteuid() == 0
     assert done.returncode == 4, done
-    assert done.stdout.startswith("unknown: "), done
+    assert done.stdout.startswith("unknown whether enrolled: "), done
     assert "sudo mast-agent status" in done.stdout, done

@@ -298,7 +298,7 @@ def test_masked_unit_keeps_it_closed(second: dict[str, Any]) -> None:
     assert masked["mast"]["code"] == 1
     assert masked["status"]["code"] == 0
     assert "cannot log in" not in masked["status"]["text"]
-    assert "access      off" in masked["status"]["text"]
+    assert "  off           access\n" in masked["status"]["text"]
 
 
 def test_unmasked_unit_opens_it_again(second: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def test_systemctl_shows_the_phase_while_it_waits(with_agent: dict[str, Any]) ->
     """`systemctl status` and `mast-agent status` tell nobody what is waited for."""
     assert 'Status: "waiting: database: ' in with_agent["unit_status"]
     assert with_agent["status_nobody"]["code"] == 3
-    assert with_agent["status_nobody"]["text"].startswith("pending: waiting")
+    assert with_agent["status_nobody"]["text"].startswith("not enrolled yet: waiting")
     assert "systemctl start postgresql" in with_agent["status_nobody"]["text"]
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_enrolled_before_the_run_of_this_boot(again: dict[str, Any], 
     """Before the agent has run, the record of an earlier boot makes nobody's script go on."""
     for said in again[when]:
         assert said["code"] == 3, said
-        assert said["text"].startswith("pending: the agent is about to be started"), said
+        assert said["text"].startswith("not enrolled yet: the agent is about to be started"), said
     assert "; was enrolled on 20" in again[when][0]["text"], again[when][0]
     missing = "the database no longer has it" if when == "with_mast" else "not confirmed since"
     assert missing in again[when][0]["text"], again[when][0]
@@ -116,13 +116,13 @@ def test_a_restart_is_no_confirmation(again: dict[str, Any]) -> None:
     """From the restart on, what the run before it has published counts for nothing."""
     for said in again["restarted"] + again["waiting"]:
         assert said["code"] == 3, said
-        assert said["text"].startswith("pending: "), said
+        assert said["text"].startswith("not enrolled yet: "), said
 
 
 def test_a_hidden_process_is_known_to_systemd(again: dict[str, Any]) -> None:
     """Who sees no processes of others is told what the agent does, not that it was interrupted."""
     hidden = again["waiting"][2]
-    assert hidden["text"].startswith("pending: waiting in the phase database"), hidden
+    assert hidden["text"].startswith("not enrolled yet: waiting for the database"), hidden
     assert "cannot be told" not in hidden["text"], hidden
 
 
@@ -130,7 +130,7 @@ def test_without_the_bus(again: dict[str, Any]) -> None:
     """The link that systemd keeps for journald tells whose word the published status is."""
     for said in again["in_the_end"]:
         assert said["code"] == 0, said
-    assert "unit: unknown" in again["in_the_end"][2]["text"]
+    assert "units       unknown: systemd does not answer" in again["in_the_end"][2]["text"]
 
 
 def test_what_follows_is_said_on_the_first_line(again: dict[str, Any]) -> None:

@@ -38,7 +38,10 @@ def test_a_configuration_error_stops_at_once(failing: dict[str, Any]) -> None:
     assert facts["agent"]["NRestarts"] == "0"
     said = facts["status_nobody"]
     assert said["code"] == 1
-    assert said["text"].startswith("failed: release: MAST_VAULT_KEY")
+    assert said["text"].startswith(
+        "not enrolled: failed in the phase release, and not tried again\n"
+    )
+    assert "  cause       MAST_VAULT_KEY" in said["text"]
     assert "remedy" in said["text"]
     assert "canary-short-key" not in str(facts)
 

@@ -24,7 +24,7 @@ from mast_agent import (
     published,
     record,
     release,
-    render,
+    screen,
     service_user,
     settings,
     status,
@@ -196,7 +196,7 @@ def test_bug_in_status(
     where: str,
 ) -> None:
     """A bug in `status` is "unknown", in one line: not 1, which is "failed", nor a traceback."""
-    module = {"judge": status, "text": render, "load": settings}[where]
+    module = {"judge": status, "text": screen, "load": settings}[where]
     monkeypatch.setattr(module, where, _go_wrong)
     monkeypatch.setattr(units, "ask", lambda *_, **__: {})
     environ["MAST_AGENT_ENV_FILE"] = "/nowhere"

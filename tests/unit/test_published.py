@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import __version__, access, published, render
+from mast_agent import __version__, access, published, render, screen
 from mast_agent.access import Access
 from mast_agent.facts import Facts
 from mast_agent.status import Status
@@ -176,7 +176,7 @@ def test_whatever_it_says(
     assert found is not None
     found.is_of_this_boot()
     shown = showing(found)
-    assert len(render.text(shown).encode()) < 100_000
+    assert len(screen.text(shown).encode()) < 100_000
     json.loads(json.dumps(render.document(shown)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import __version__, causes, render
+from mast_agent import __version__, causes, phases, render, screen
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
 from mast_agent.migrations import Progress
@@ -63,13 +63,14 @@ _FULL: dict[str, Any] = {
     "published": published(
         "waiting",
         error=builders.error(),
-        next_retry_at="2026-01-02T03:04:06+00:00",
+        next_retry_at="2026-01-02T03:14:12+00:00",
         migrations={"applied": 3, "total": 21},
     ),
     "record": record(),
     "record_state": "present",
     "alive": True,
-    "agent_unit": unit("activating", sub_state="start", restarts=2),
+    "now": 1767323045.0 + 600,
+    "agent_unit": unit("activating", sub_state="start", restarts=2, wanted_by=("mast.service",)),
     "mast_unit": unit("active", name="mast.service"),
     "looked": True,
     "server": server(),
@@ -83,37 +84,38 @@ _FULL: dict[str, Any] = {
 
 def _rows(text: str) -> dict[str, str]:
     """Return the labelled rows below the verdict."""
-    return {line[2:14].strip(): line[14:] for line in text.splitlines()[1:]}
+    lines = [line for line in text.splitlines()[1:] if line.strip()]
+    marked = {
+        line[16:28].strip(): line[28:] for line in lines if line[16:28].strip() in phases.ORDER
+    }
+    return {line[2:14].strip(): line[14:] for line in lines} | marked
 
 
 def test_verdict_comes_first() -> None:
     """The first line is the verdict, whatever else is known."""
     for special in ({}, _FULL):
-        assert render.text(_status(**special)).splitlines()[0] == "pending: the summary"
+        assert screen.text(_status(**special)).splitlines()[0] == "not enrolled yet: the summary"
 
 
 def test_full_text() -> None:
     """The text has all that is known, each under its label."""
-    rows = _rows(render.text(_status(**_FULL)))
+    text = screen.text(_status(**_FULL))
+    rows = _rows(text)
     assert rows["remedy"] == "The remedy"
-    assert rows["phase"] == "database"
-    assert rows["attempts"] == "3"
-    assert rows["next retry"] == "2026-01-02T03:04:06+00:00"
-    assert "refused, exit 69" in rows["last error"]
-    assert rows["database"] == "reachable, and has this host"
+    assert rows["database"] == "waiting for 10 min, attempt 3, next try in 7 s"
     assert rows["migrations"] == "20 of 21 applied"
-    assert rows["mast-agent"] == "unit: activating (start), result success, 2 restarts"
-    assert rows["mast"].startswith("unit: active")
-    assert rows["release"] == "/opt/mast/bin/mast, version 0.5.0, without Mast.Bootstrap"
+    assert "  mast-agent         activating (start), restarted 2 times\n" in text
+    assert "  mast               active (dead)\n" in text
+    assert rows["release"] == "version 0.5.0, /opt/mast/bin/mast, without Mast.Bootstrap"
     assert builders.SERVER_ID in rows["record"]
 
 
 def test_sparse_text() -> None:
     """What is not known is left out, or said to be unknown."""
-    rows = _rows(render.text(_status()))
-    assert set(rows) == {"remedy", "database", "mast-agent", "mast", "record", "access"}
-    assert "unknown" in rows["mast-agent"]
-    assert rows["record"] == "absent"
+    rows = _rows(screen.text(_status()))
+    assert {"remedy", "units", *phases.ORDER} <= set(rows)
+    assert rows["units"] == "unknown: systemd does not answer"
+    assert rows["record"] == ""
 
 
 _SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
@@ -122,7 +124,7 @@ _SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
 @pytest.mark.parametrize(
     ("access", "wanted", "text"),
     [
-        (builders.access(key="absent"), False, "off"),
+        (builders.access(key="absent"), False, ""),
         (builders.access(), False, "off; but the key is installed"),
         (
             builders.access(),
@@ -134,46 +136,48 @@ _SILENT = Failure(causes.SSHD_SILENT, "nothing listens at 127.0.0.1:22")
             None,
             "mast-managed@127.0.0.1:22, key installed, cannot tell whether sshd listens",
         ),
-        (builders.access(problems=(_SILENT,)), True, f"{_SILENT.message} (sshd-silent)"),
+        (builders.access(problems=(_SILENT,)), True, _SILENT.message),
         (
             builders.access(problems=(_SILENT,)),
             None,
-            f"unknown whether wanted: {_SILENT.message} (sshd-silent)",
+            f"unknown whether wanted: {_SILENT.message}",
         ),
     ],
 )
 def test_text_of_access(access: Access, wanted: bool | None, text: str) -> None:  # noqa: FBT001
     """Whether Mast can log in is one row, which says why not, and whether that matters."""
-    rows = _rows(render.text(_status(access=access, access_wanted=wanted)))
+    rows = _rows(screen.text(_status(state=State.ENROLLED, access=access, access_wanted=wanted)))
     assert rows["access"] == text
 
 
 def test_text_of_failures() -> None:
-    """Why database and release could not be asked is said with the cause."""
-    rows = _rows(
-        render.text(
-            _status(
-                settings_failure=Failure(causes.URL_MISSING, "DATABASE_URL is not set"),
-                release_failure=Failure(causes.RELEASE_MISSING, "there is no mast"),
-            )
+    """Why database and release could not be asked is said, and the causes' names at the end."""
+    text = screen.text(
+        _status(
+            settings_failure=Failure(causes.URL_MISSING, "DATABASE_URL is not set"),
+            release_failure=Failure(causes.RELEASE_MISSING, "there is no mast"),
         )
     )
-    assert rows["database"].startswith("not asked: DATABASE_URL is not set (url-missing). Set ")
-    assert rows["release"] == "there is no mast (release-missing)"
+    assert "database    not asked: DATABASE_URL is not set\n" in text
+    assert "  also        Set DATABASE_URL" in text
+    assert text.splitlines()[-1].endswith("causes: url-missing, release-missing]")
+    rows = _rows(text)
+    assert rows["release"] == "there is no mast"
 
 
 def test_migrations_of_the_last_run() -> None:
     """Without the database, the count is the last run's."""
-    status = _status(published=published("waiting", migrations={"applied": 3, "total": 21}))
-    assert _rows(render.text(status))["migrations"] == "3 of 21 applied"
+    last = published("waiting", pid=0, migrations={"applied": 3, "total": 21})
+    status = _status(published=last)
+    assert _rows(screen.text(status))["migrations"] == "3 of 21 applied"
     assert render.document(status)["migrations"] == {"applied": 3, "total": 21}
 
 
 def test_text_is_escaped() -> None:
     """No text from elsewhere adds a line or reaches the terminal as it is."""
     status = _status(published=published("waiting", phase="\x1b[31m\nenrolled: forged"))
-    assert "\x1b" not in render.text(status)
-    assert not any(line.startswith("enrolled") for line in render.text(status).splitlines())
+    assert "\x1b" not in screen.text(status)
+    assert not any(line.startswith("enrolled") for line in screen.text(status).splitlines())
 
 
 def test_full_document() -> None:
@@ -242,8 +246,8 @@ def test_concerns() -> None:
     document = render.document(status)["concerns"]
     assert [each["cause"] for each in document] == ["mast-failed", "sshd-silent"]
     assert document[1]["message"] == "nothing\\x1b listens"
-    assert _rows(render.text(status))["also"] == "Start sshd"
-    assert render.text(status).count("The remedy") == 1
+    assert _rows(screen.text(status))["also"] == "Start sshd"
+    assert screen.text(status).count("The remedy") == 1
 
 
 def test_what_counts_for_nothing_is_not_shown() -> None:
@@ -252,7 +256,8 @@ def test_what_counts_for_nothing_is_not_shown() -> None:
         published=published("failed", error=builders.error(), invocation="a" * 32, pid=0),
         agent_unit=unit("activating", invocation="b" * 32, job=True),
     )
-    assert not {"phase", "attempts", "last error"} & set(_rows(render.text(status)))
+    assert "attempt" not in screen.text(status)
+    assert builders.error().message not in screen.text(status)
     document = render.document(status)
     assert (document["phase"], document["attempts"], document["error"]) == (None, None, None)
 
@@ -260,7 +265,7 @@ def test_what_counts_for_nothing_is_not_shown() -> None:
 def test_record_of_another_machine() -> None:
     """What another machine's record says is not shown as this host's."""
     status = _status(record=record(), record_state="foreign", foreign=True)
-    assert _rows(render.text(status))["record"].startswith("another machine's: ")
+    assert _rows(screen.text(status))["record"].startswith("another machine's: ")
     assert render.document(status)["server"] is None
     assert render.document(status)["record"]["state"] == "foreign"
 

@@ -1,8 +1,8 @@
 """Scenario: real faults, one after another; what is printed is done as it is printed.
 
 Each fault is made on an enrolled machine, as it happens to people. Then the operator, who is root
-in a plain shell, does what `mast-agent status` says under "run", in that order, and looks again.
-What the sentence leaves to be decided is done by the fault's own `decide`, before the commands.
+in a plain shell, runs the commands that `mast-agent status` sets apart, in that order, and looks
+again. What the sentence leaves to be decided is done by the fault's own `decide`, before them.
 """
 
 from __future__ import annotations
@@ -308,8 +308,13 @@ def _says(cause: str) -> bool:
 
 
 def _commands(text: str) -> list[str]:
-    """Return the commands that a status prints: the way back from a revocation has its own line."""
-    found = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith("  run ")]
+    """Return the commands that a status prints: the way back from a revocation has its own line.
+
+    To look into the journal cures nothing.
+    """
+    begin = "      $ "
+    found = [line.removeprefix(begin) for line in text.splitlines() if line.startswith(begin)]
+    found = [command for command in found if not command.startswith("journalctl ")]
     return found or [
         line.partition("to allow it again: ")[2]
         for line in text.splitlines()

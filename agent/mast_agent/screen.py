@@ -1,0 +1,185 @@
+"""What `mast-agent status` shows, from top to bottom, as pieces for `layout`. Pure.
+
+The verdict, the phases, the units; then what is wrong, and what to do; and last of all the words
+that a program or a search in the documentation needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mast_agent import clock, evidence, layout, phases, remedies, units
+from mast_agent.layout import PIPE, Command, Heading, Mark, Note, Piece, Row
+from mast_agent.verdict import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mast_agent.layout import Style
+    from mast_agent.published import Published
+    from mast_agent.status import Status
+    from mast_agent.units import Unit
+
+_VERDICTS = {
+    State.ENROLLED: (Mark.DONE, "enrolled"),
+    State.UNREACHED: (Mark.WARNING, "enrolled"),
+    State.FAILED: (Mark.FAILED, "not enrolled"),
+    State.PENDING: (Mark.WAITING, "not enrolled yet"),
+    State.STALE: (Mark.FAILED, "no longer enrolled"),
+    State.UNKNOWN: (Mark.UNKNOWN, "unknown whether enrolled"),
+}
+_WAITS = {"database": "waiting for the database", "migrations": "waiting for the migrations"}
+_JOURNAL = "journalctl -t mast-agent -n 20"
+_UNIT_WIDTH = len("mast-agent-access  ")
+
+
+def text(status: Status, how: Style = PIPE) -> str:
+    """Return the text of `mast-agent status`, without a line feed at its end."""
+    return layout.text(pieces(status), how)
+
+
+def pieces(status: Status) -> list[Piece]:
+    """Return all that there is to show."""
+    mark, words = _VERDICTS[status.verdict.state]
+    headline, cause = _split(status)
+    if mark is Mark.DONE and status.facts.concerns:
+        mark = Mark.WARNING
+    said = [*filter(None, [cause]), *(each.message for each in status.facts.concerns)]
+    found: list[Piece] = [Heading(mark=mark, text=f"{words}: {clock.local(headline)}")]
+    found += [None, *phases.rows(status, said)]
+    found += [None, *_units(status)]
+    advice = list(_advice(status, cause))
+    if advice:
+        found += [None, *advice]
+    found += [None, *_end(status)]
+    return found
+
+
+def _split(status: Status) -> tuple[str, str]:
+    """Return the verdict's reason, and apart from it the cause that the run has told.
+
+    The cause is what the phases say no second time. This host's id is in their rows.
+    """
+    facts, summary = status.facts, status.verdict.summary
+    last, kept = facts.last_word, facts.own_record
+    known = [facts.server and facts.server.id, kept and kept.server_id]
+    known.append(last.server["id"] if last is not None and last.server is not None else None)
+    for each in filter(None, known):
+        summary = summary.replace(f" ({each})", "", 1)
+    if last is None or status.verdict.state not in (State.FAILED, State.PENDING):
+        return summary, ""
+    if facts.at_work is not False:
+        return _in_a_run(last, summary)
+    error = last.error
+    if error is None or last.state != "failed":
+        return summary, ""
+    _, found, rest = summary.partition(f"{last.phase}: {error.message} (exit {error.code})")
+    if not found:
+        return summary, ""
+    return f"failed in the phase {last.phase}{_again(status)}{rest}", error.message
+
+
+def _in_a_run(last: Published, summary: str) -> tuple[str, str]:
+    _, found, rest = summary.partition(f"{last.state} in the phase {last.phase}: {last.message}")
+    if not found:
+        return summary, ""
+    if last.state == "running":
+        return f"at work in the phase {last.phase}{rest}", ""
+    said = _WAITS.get(last.phase, f"waiting in the phase {last.phase}")
+    return f"{said}{rest}", last.error.message if last.error is not None else ""
+
+
+def _again(status: Status) -> str:
+    """Return what comes after a failure: nothing, another run, or nobody knows."""
+    unit = status.facts.agent_unit
+    if status.verdict.state is State.FAILED:
+        return ", and not tried again"
+    if unit is None or not (unit.active_state in evidence.UNDER_WAY or unit.job):
+        return ""
+    return f", and tried again {_when(unit, status.facts.now)}".rstrip()
+
+
+def _when(unit: Unit, now: float) -> str:
+    """Return when systemd starts a unit again, where it pauses between two runs."""
+    if unit.sub_state != "auto-restart" or not unit.restart_at:
+        return ""
+    return f"in {evidence.span(unit.restart_at - now)}" if unit.restart_at > now else "now"
+
+
+def _units(status: Status) -> Iterator[Row]:
+    facts = status.facts
+    found = {
+        "mast-agent": facts.agent_unit,
+        "mast": facts.mast_unit,
+        "mast-agent-access": status.access_unit,
+    }
+    if not any(found.values()):
+        yield Row(label="units", text="unknown: systemd does not answer")
+        return
+    for name, unit in found.items():
+        yield Row(label=name, text=_unit(unit, facts.now), space=_UNIT_WIDTH)
+
+
+def _unit(unit: Unit | None, now: float) -> str:
+    if unit is None:
+        return "unknown"
+    if unit.load_state != "loaded":
+        return "not installed" if unit.load_state == "not-found" else unit.load_state
+    said = f"{unit.active_state} ({unit.sub_state})"
+    if unit.active_state == "failed":
+        said = f"failed ({units.how_failed(unit)})"
+    elif unit.has_run and unit.result != "success":
+        said += f", its last run failed ({units.how_failed(unit)})"
+    if when := _when(unit, now):
+        said += f"; starts again {when} (start {unit.restarts + 2})"
+    elif unit.restarts:
+        said += f", restarted {unit.restarts} {'time' if unit.restarts == 1 else 'times'}"
+    # Nobody has to want mast.service: it may be started in other ways.
+    if not unit.wanted_by and unit.name != units.MAST:
+        said += "; disabled: no other unit starts it"
+    return said
+
+
+def _advice(status: Status, cause: str) -> Iterator[Piece]:
+    verdict = status.verdict
+    if cause:
+        yield Row(label="cause", text=cause)
+    yield from _remedy(status, "remedy", verdict.remedy)
+    why = status.settings_failure
+    others = [concern.remedy for concern in status.facts.concerns]
+    others += [why.remedy] if why is not None and not phases.only_root(why) else []
+    for remedy in dict.fromkeys(others):
+        if remedy != verdict.remedy:
+            yield from _remedy(status, "also", remedy)
+    if verdict.state is State.FAILED or (cause and status.facts.at_work is False):
+        yield Row(label="journal", text="What the agent has said:")
+        yield Command(text=_JOURNAL)
+
+
+def _remedy(status: Status, label: str, remedy: str) -> Iterator[Piece]:
+    if not remedy:
+        return
+    sentence, commands = remedies.split(remedies.addressed(remedy, root=status.root))
+    yield Row(label=label, text=sentence)
+    for command in commands:
+        yield Command(text=command)
+
+
+def _end(status: Status) -> Iterator[Note]:
+    """Return the closing lines: what only root is shown, and the words for programs."""
+    why = status.settings_failure
+    if phases.only_root(why) and status.verdict.remedy != (why.remedy if why else ""):
+        yield Note(text="As root this also shows what the database says: sudo mast-agent status")
+    facts, state = status.facts, status.verdict.state
+    last = facts.last_word
+    causes = [last.error.cause] if last is not None and last.error is not None else []
+    if why is not None and not phases.only_root(why):
+        causes.append(why.cause.slug)
+    found = (facts.failure if facts.failure is not why else None, status.release_failure)
+    causes += [each.cause.slug for each in (*found, *facts.concerns) if each is not None]
+    access = status.access.failure
+    if access is not None and status.access_wanted is not False:
+        causes.append(access.cause.slug)
+    code = f", last error's code {last.error.code}" if last is not None and last.error else ""
+    named = f"; causes: {', '.join(dict.fromkeys(causes))}" if causes else ""
+    yield Note(text=f"[{state.word}, exit {state.code}{code}{named}]")
