@@ -1,6 +1,7 @@
 # make demo   watch the agent enroll a real Mast, on a throwaway PostgreSQL
 # make test   run all tests
-# make deb    build the Debian package; make install DESTDIR= PREFIX= for everything else
+# make deb    build the Debian package; make deb-source its source package;
+#             make install DESTDIR= PREFIX= for everything else
 # make lint   ruff, mypy, shellcheck
 # make coverage  which lines and branches of the agent the unit and integration tests run, and
 #             whether those are enough
@@ -23,7 +24,7 @@ PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test lint coverage dist bench fuzz soak crowd nix-proof clean \
-	packages-demo packages-test packages-soak packages-deb
+	packages-demo packages-test packages-soak packages-install packages-deb
 
 help:
 	@sed -n 's/^# \?//;1,/^$$/p' Makefile
@@ -43,7 +44,8 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff check --quiet
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy --no-error-summary
-	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare | xargs -0 shellcheck
+	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare 'debian/*.p*' \
+	    tests/system/before-debhelper/p* | xargs -0 shellcheck
 
 coverage: packages-test $(VENV)/dev
 	@PYTHON=$(PYTHON) WORKERS=$(WORKERS) scripts/coverage $(COVERAGE_ARGS)
@@ -84,12 +86,16 @@ packages-test:
 packages-soak:
 	@scripts/apt-packages soak
 
+packages-install:
+	@scripts/apt-packages install
+
 packages-deb:
 	@scripts/apt-packages deb
 
 # Man page and completions are made from the command line's help, which Debian's Typer can tell.
-deb install: PYTHON = /usr/bin/python3
-deb install: packages-deb
+install: PYTHON = /usr/bin/python3
+install: packages-install
+deb deb-source: packages-deb
 
 # Newer than Debian's, also where Debian's are there: what is tested must not depend on what else
 # the machine has installed. A test of its own runs the agent with Debian's.

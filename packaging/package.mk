@@ -1,5 +1,6 @@
 # make install DESTDIR= PREFIX=   puts everything where the usual conventions want it
 # make deb                        the same, as dist/mast-agent_VERSION_all.deb (DIST= elsewhere)
+# make deb-source                 Debian's source package, there too
 #
 # Included by the Makefile. PYTHON needs the agent's dependencies: the man page and the
 # completions are made from the command line itself.
@@ -33,13 +34,14 @@ at_prefix = sed -e 's|/usr/bin/mast-agent|$(bindir)/mast-agent|' \
 	-e 's|@datadir@|$(datadir)|'
 generate = PYTHONPATH=agent:packaging PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
 
-.PHONY: install deb
+.PHONY: install deb deb-source
 
 install:
 	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir) $(datadir)/mast_agent \
 	    $(datadir)/systemd $(unitdir) $(sysusersdir) $(catalogdir) $(mandir) $(bashdir) $(zshdir) \
 	    $(fishdir) $(docdir)/install)
-	install -m 0644 agent/mast_agent/*.py $(DESTDIR)$(datadir)/mast_agent
+	cd agent && find mast_agent -name '*.py' -print0 | \
+	    xargs -0 -I {} install -D -m 0644 {} $(abspath $(DESTDIR)$(datadir))/{}
 	$(at_prefix) packaging/launcher >$(DESTDIR)$(bindir)/mast-agent
 	chmod 0755 $(DESTDIR)$(bindir)/mast-agent
 	install -m 0755 systemd/mast-prepare $(DESTDIR)$(libexecdir)/mast-prepare
@@ -58,4 +60,7 @@ install:
 	$(generate) packaging/completions.py fish >$(DESTDIR)$(fishdir)/mast-agent.fish
 
 deb:
-	packaging/build-deb.sh $(MAST_AGENT_VERSION) $(DIST) $(MAKE) -f packaging/package.mk PYTHON=$(PYTHON)
+	scripts/debian-package binary $(DIST)
+
+deb-source:
+	scripts/debian-package source $(DIST)

@@ -7,9 +7,9 @@ module; machines with everything installed share the layer in which that was don
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 #: What the package is upgraded to.
 NEWER = "99.0"
+#: What is upgraded to the package.
+OLDER = "0.0.9"
 
 
 def _missing() -> str:
     """Return why machines cannot be booted here, "" when they can."""
     if os.geteuid() != 0:
         return "booting a machine needs root"
-    for program in ("systemd-nspawn", "debootstrap", "script", "dpkg-deb", "lintian", "man"):
+    for program in ("systemd-nspawn", "debootstrap", "script", "dh", "lintian", "man"):
         if shutil.which(program) is None:
             return f"booting a machine needs {program}"
     return ""
@@ -60,8 +62,8 @@ def make_deb(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def make(name: str) -> Path:
         directory = tmp_path_factory.mktemp(name)
         argv = ["make", "-s", "-f", "packaging/package.mk", "deb"]
-        variables = [f"PYTHON={sys.executable}", f"DIST={directory}"]
-        subprocess.run([*argv, *variables], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+        argv.append(f"DIST={directory}")
+        subprocess.run(argv, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
         (built,) = directory.glob("mast-agent_*_all.deb")
         return built
 
@@ -89,6 +91,28 @@ def newer_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     subprocess.run(
         ["dpkg-deb", "--build", str(tree), str(built)], check=True, stdout=subprocess.DEVNULL
     )
+    return built
+
+
+@pytest.fixture(scope="session")
+def older_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same package with a lower version, and the maintainer scripts from before debhelper."""
+    directory = tmp_path_factory.mktemp("older")
+    tree, built = directory / "tree", directory / "older.deb"
+    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    text = control.read_text(encoding="utf-8")
+    control.write_text(re.sub("(?m)^Version: .*", f"Version: {OLDER}", text), encoding="utf-8")
+    for script in ("postinst", "prerm", "postrm", "triggers"):
+        shutil.copy(REPOSITORY / "tests/system/before-debhelper" / script, tree / "DEBIAN")
+        (tree / "DEBIAN" / script).chmod(0o644 if script == "triggers" else 0o755)
+    shutil.rmtree(tree / "usr/share/python3")
+    init = tree / "usr/share/mast-agent/mast_agent/__init__.py"
+    init.write_text(f'"""Older."""\n\n__version__ = "{OLDER}"\n', encoding="utf-8")
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "--build", str(tree), str(built)],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
     return built
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from system import roots
 from system.conftest import NEWER
+from system.machine import Machine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from system.conftest import Base
 
 pytestmark = pytest.mark.root
@@ -220,3 +224,51 @@ def test_removing_keeps_the_record_and_purging_does_not(second: dict[str, Any]) 
     assert not remove["drop_in"]
     assert remove["rows"] == second["servers"]
     assert remove["rules"] == []
+
+
+@pytest.fixture(scope="module")
+def from_before(
+    release: Path, package: Path, older_package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The facts of a machine that had the package from before debhelper, and Mast running."""
+    root, directory = roots.obtain(roots.DEBIAN_13), tmp_path_factory.mktemp("before-debhelper")
+    with Machine([root], directory, binds={"/opt/mast": release}) as machine:
+        machine.copy(older_package, "opt/packages/older.deb")
+        machine.copy(package, "opt/packages/mast-agent.deb")
+        return machine.boot("lifecycle.py", "from_before_debhelper")
+
+
+def test_an_upgrade_from_hand_written_scripts_changes_nothing(from_before: dict[str, Any]) -> None:
+    """Mast and the agent run on; what an administrator disabled, removed and revoked stays so."""
+    upgrade = from_before["upgrade"]
+    assert upgrade["code"] == 0, upgrade["output"]
+    assert upgrade["version"] not in {"", "0.0.9"}
+    assert upgrade["same"]
+    assert upgrade["status"] == 0
+    assert upgrade["reload_needed"] == {"NeedDaemonReload": "no"}
+    assert from_before["same_run"]
+    assert from_before["bytecode"]
+    stands = {
+        "enabled": {
+            "mast-agent.service": "enabled",
+            "mast-agent-access.service": "disabled",
+            "mast.service": "enabled",
+        },
+        "revoked": True,
+        "key": False,
+        "rule": False,
+    }
+    assert from_before["upgraded"] == stands
+    assert from_before["again"] == stands, "removed and installed again"
+
+
+def test_what_hand_written_scripts_left_is_purged(from_before: dict[str, Any]) -> None:
+    """Removing stops Mast, and purging leaves neither state nor links nor Mast's own user."""
+    assert from_before["removed"] == {"key": False, "mast": "inactive\n"}
+    purge = from_before["purge"]
+    assert purge["code"] == purge["purge_code"] == 0
+    assert purge["left"] == purge["enabled"] == purge["rules"] == []
+    assert not purge["drop_in"]
+    assert from_before["kept"] == from_before["state_files"] == []
+    assert from_before["mast_user"] == 0
+    assert from_before["user_left"] != 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
 import posixpath
 import re
+import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import mast_agent
 import pytest
 from system.conftest import REPOSITORY
 
@@ -70,21 +74,114 @@ def test_building_twice_gives_the_same_file(make_deb: Callable[[str], Path]) -> 
         assert make_deb("once").read_bytes() == make_deb("twice").read_bytes()
 
 
-def test_it_is_built_from_a_fresh_clone(tmp_path: Path) -> None:
-    """The first make target that is ever run makes the package; nothing else has to be there."""
-    clone = tmp_path / "clone"
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone in which the first targets that are ever made are those of the packages."""
+    clone = tmp_path_factory.mktemp("fresh") / "clone"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", REPOSITORY, clone], check=True)
     # What is not committed yet is what is tested.
-    for path in ("Makefile", "scripts", "packaging", "systemd", "agent"):
+    for path in ("Makefile", "scripts", "packaging", "debian", "systemd", "agent"):
+        subprocess.run(["rm", "-rf", clone / path], check=True)
         subprocess.run(["cp", "-rT", REPOSITORY / path, clone / path], check=True)
     done = subprocess.run(
-        ["make", "-s", "deb"], cwd=clone, capture_output=True, text=True, check=False
-    )
+        ["make", "-s", "deb", "deb-source"],
+        cwd=clone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    return clone
+
+
+def test_it_is_built_from_a_fresh_clone(clone: Path) -> None:
+    """The first make target that is ever run makes the package; nothing else has to be there."""
     (built,) = (clone / "dist").glob("mast-agent_*_all.deb")
     assert not (clone / ".venv").exists()
+    left = subprocess.run(
+        ["git", "status", "--porcelain", "--ignored", "debian"],
+        cwd=clone, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not [line for line in left.stdout.splitlines() if line[:2] == "!!"], "built elsewhere"
     listed = subprocess.run(["dpkg-deb", "-c", built], capture_output=True, text=True, check=True)
     assert "./usr/share/man/man1/mast-agent.1.gz" in listed.stdout
+
+
+def test_the_source_package_builds_the_same_package(clone: Path, tmp_path: Path) -> None:
+    """What Debian's tools make of the source, without git and elsewhere, is the same to the bit."""
+    (source,) = (clone / "dist").glob("mast-agent_*.dsc")
+    (built,) = (clone / "dist").glob("mast-agent_*_all.deb")
+    unpacked = tmp_path / "unpacked"
+    subprocess.run(["dpkg-source", "-x", source, unpacked], check=True, capture_output=True)
+    done = subprocess.run(
+        ["dpkg-buildpackage", "--no-sign", "--build=binary"],
+        cwd=unpacked, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / built.name).read_bytes() == built.read_bytes()
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", source],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_the_version_is_one(package: Path) -> None:
+    """The agent's version and the one of Debian's changelog are the same."""
+    fields = ["dpkg-deb", "-f", str(package), "Version"]
+    version = subprocess.run(fields, capture_output=True, text=True, check=True).stdout.strip()
+    assert version == mast_agent.__version__
+
+
+def test_scripts_are_as_shellcheck_wants_them(package: Path, tmp_path: Path) -> None:
+    """What root runs is checked with debhelper's lines in it, too."""
+    subprocess.run(["dpkg-deb", "-e", package, tmp_path / "control"], check=True)
+    scripts = sorted((tmp_path / "control").glob("p*"))
+    assert [path.name for path in scripts] == ["postinst", "postrm", "prerm"]
+    done = subprocess.run(
+        ["shellcheck", "--severity=warning", *scripts], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_lint_checks_every_shell_file() -> None:
+    """Whatever is a shell script in this repository is one that `make lint` gives to shellcheck."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    shell = re.compile(rb"#!/(usr/)?bin/(env )?(ba|da)?sh\b")
+    paths = [REPOSITORY / name for name in listed.split("\0") if name]
+    scripts = [path for path in paths if path.is_file() and shell.match(path.read_bytes())]
+    dry = ["make", "-n", "lint"]
+    makes = subprocess.run(dry, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    command = re.search(r"git ls-files -z -- ((?:[^|]|\n)*)\|", makes)
+    assert command
+    checked = subprocess.run(
+        ["sh", "-c", f"git ls-files --cached --others -- {command[1]}"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert {str(path.relative_to(REPOSITORY)) for path in scripts} <= set(checked)
+
+
+def test_installing_takes_every_module_along(tmp_path: Path) -> None:
+    """Packages within the package, however deep, are installed like the modules beside them."""
+    tree = tmp_path / "source"
+    for path in ("scripts", "packaging", "systemd", "agent", "docs", "nix"):
+        shutil.copytree(
+            REPOSITORY / path, tree / path, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    deep = tree / "agent/mast_agent/room/corner"
+    deep.mkdir(parents=True)
+    (deep / "__init__.py").touch()
+    (deep.parent / "__init__.py").touch()
+    where = tmp_path / "installed"
+    subprocess.run(
+        ["make", "-s", "-f", "packaging/package.mk", "install", f"DESTDIR={where}", "PREFIX=/opt"],
+        cwd=tree, check=True, env={"PATH": os.environ["PATH"], "PYTHON": sys.executable},
+    )  # fmt: skip
+    installed = where / "opt/share/mast-agent/mast_agent"
+    names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+    sources = tree / "agent/mast_agent"
+    assert names == {str(path.relative_to(sources)) for path in sources.rglob("*.py")}
+    assert {path.stat().st_mode & 0o777 for path in installed.rglob("*.py")} == {0o644}
 
 
 def test_it_opens_no_port(package: Path) -> None:

@@ -101,6 +101,55 @@ def second_boot() -> dict[str, Any]:
     return facts
 
 
+def from_before_debhelper() -> dict[str, Any]:
+    """Upgrade a package with the hand-written scripts; remove it, install it again, purge it.
+
+    Mast runs meanwhile, and an administrator has disabled, removed and revoked things.
+    """
+    inside.must("apt-get", "install", "-y", str(PACKAGES / "older.deb"))
+    inside.create_database()
+    inside.write_environment()
+    inside.must("systemctl", "enable", "--now", "mast.service", seconds=120)
+    inside.await_state("exited")
+    _await_key()
+    inside.must("mast-agent", "access", "--revoke")
+    inside.must("systemctl", "disable", "mast-agent-access.service")
+    RULE.unlink()
+    package = str(PACKAGES / "mast-agent.deb")
+    before = _run()
+    facts: dict[str, Any] = {"upgrade": _upgrade(package)}
+    facts["same_run"] = before == _run()
+    facts["upgraded"] = _what_stands()
+    facts["bytecode"] = any(Path("/usr/share/mast-agent").rglob("*.pyc"))
+    inside.must("apt-get", "remove", "-y", "mast-agent")
+    facts["removed"] = {
+        "key": KEY.exists(),
+        "mast": inside.run("systemctl", "is-active", "mast").out,
+    }
+    inside.must("apt-get", "install", "-y", package)
+    facts["again"] = _what_stands()
+    facts["mast_user"] = inside.run("getent", "passwd", "mast-managed").code
+    facts["purge"] = _remove()
+    facts["kept"] = [str(path) for path in Path("/var/lib").glob("mast-agent*")]
+    facts["user_left"] = inside.run("getent", "passwd", "mast-managed").code
+    facts["state_files"] = [
+        str(path) for path in Path("/var/lib/systemd/deb-systemd-helper-enabled").rglob("mast*")
+    ]
+    return facts
+
+
+def _what_stands() -> dict[str, Any]:
+    """Return what is enabled, and what of an administrator's doing is still so."""
+    return {
+        "enabled": {
+            unit: inside.run("systemctl", "is-enabled", unit).out.strip() for unit in UNITS
+        },
+        "revoked": (KEY.parent / ".revoked").exists(),
+        "key": KEY.exists(),
+        "rule": RULE.is_symlink() or RULE.exists(),
+    }
+
+
 def _start_and_stop_mast() -> dict[str, Any]:
     """Restart, stop and start Mast, and look at what the agent does about it."""
     facts: dict[str, Any] = {"before": _run()}
@@ -308,4 +357,4 @@ def _remove() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    inside.main(install, first_boot, second_boot, short)
+    inside.main(install, first_boot, second_boot, short, from_before_debhelper)
