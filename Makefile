@@ -5,7 +5,7 @@
 # make lint   ruff, mypy, shellcheck
 # make coverage  which lines and branches of the agent the unit and integration tests run, and
 #             whether those are enough
-# make dist   what a release has, into dist/: the Debian package, an sdist, SHA256SUMS
+# make dist   what a release has, into dist/: both Debian packages, an sdist, SHA256SUMS
 # make bench  measure everything, some ten minutes, into docs/benchmarks.md
 # make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
 #             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
@@ -45,7 +45,7 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy --no-error-summary
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare 'debian/*.p*' \
-	    tests/system/before-debhelper/p* | xargs -0 shellcheck
+	    'tests/system/before-debhelper/p*' | xargs -0 shellcheck
 
 coverage: packages-test $(VENV)/dev
 	@PYTHON=$(PYTHON) WORKERS=$(WORKERS) scripts/coverage $(COVERAGE_ARGS)
@@ -61,10 +61,10 @@ CHANCE = PYTHONPATH=tests $(PYTHON) -m chance
 fuzz: packages-test $(VENV)/fuzz
 	@$(CHANCE).fuzz $(if $(TIME),--seconds "$$TIME") $(if $(TARGET),--target "$$TARGET") $(if $(INPUT),--input "$$INPUT")
 
-soak: packages-soak $(VENV)/runtime
+soak: packages-soak $(VENV)/dev
 	@$(CHANCE).soak $(if $(SEED),--seed "$$SEED") $(if $(RUNS),--runs "$$RUNS") $(if $(FIRST),--first "$$FIRST")
 
-crowd: packages-demo $(VENV)/runtime
+crowd: packages-demo $(VENV)/dev
 	@$(CHANCE).crowd $(if $(N),--agents "$$N")
 
 # It needs Nix, git and any Python 3.11, and none of the above.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tarfile
@@ -62,15 +63,17 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_files_of_a_release(tmp_path: Path) -> None:
-    """There are the package, an sdist of the same version, and checksums that are right.
+    """There are both packages, an sdist of the same version, and checksums that are right.
 
-    What is not committed is in neither.
+    What is not committed is in none of them.
     """
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    (clone / "scripts/release").write_bytes((ROOT / "scripts/release").read_bytes())
+    canary = secrets.token_hex()
+    for name in ("scripts/release", "scripts/debian-package"):
+        (clone / name).write_bytes((ROOT / name).read_bytes())
     for name in ("agent/mast_agent/draft.py", "docs/reference.md"):
-        (clone / name).write_text("# draft-canary\n")
+        (clone / name).write_text(f"# {canary}\n")
     subprocess.run(
         [clone / "scripts/release", "files", tmp_path / "dist"],
         env={**os.environ, "PYTHON": sys.executable},
@@ -79,8 +82,8 @@ def test_the_files_of_a_release(tmp_path: Path) -> None:
     made = {path.name for path in (tmp_path / "dist").iterdir()}
     # setuptools has named it with an underscore since version 69.
     (sdist,) = [name for name in made if re.fullmatch(rf"mast[-_]agent-{VERSION}\.tar\.gz", name)]
-    assert "SHA256SUMS" in made
-    assert any(re.fullmatch(rf"mast-agent_{VERSION}\S*_all\.deb", name) for name in made)
+    debian = {f"mast-agent_{VERSION}{end}" for end in ("_all.deb", ".dsc", ".tar.xz")}
+    assert made == {sdist, "SHA256SUMS", *debian}
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"],
         cwd=tmp_path / "dist", check=True, capture_output=True, text=True,
@@ -91,12 +94,18 @@ def test_the_files_of_a_release(tmp_path: Path) -> None:
     assert {"agent/mast_agent/__main__.py", "systemd/mast-agent.service", "LICENSE"} <= names
     assert not any("__pycache__" in name or "draft" in name for name in names)
     (package,) = (tmp_path / "dist").glob("*.deb")
-    subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "package"], check=True)
-    for unpacked in (tmp_path / "package").rglob("*"):
+    (source,) = (tmp_path / "dist").glob("*.dsc")
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    subprocess.run(["dpkg-deb", "--extract", package, packages / "binary"], check=True)
+    subprocess.run(
+        ["dpkg-source", "--extract", source, packages / "source"], check=True, capture_output=True
+    )
+    for unpacked in packages.rglob("*"):
         assert "draft" not in unpacked.name
         if unpacked.is_file():
             text = subprocess.run(["zcat", "-f", unpacked], check=True, capture_output=True)
-            assert b"draft-canary" not in text.stdout, unpacked
+            assert canary.encode() not in text.stdout, unpacked
 
 
 def test_nothing_is_mixed_with_older_files(tmp_path: Path) -> None:
