@@ -16,7 +16,6 @@ import pytest
 from system.conftest import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.root
@@ -65,13 +64,6 @@ def test_the_documents_are_there(tree: Path) -> None:
         for link in re.findall(r"\]\(([^)#:]+)", text):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
             assert target in texts, (name, link)
-
-
-def test_building_twice_gives_the_same_file(make_deb: Callable[[str], Path]) -> None:
-    """From the same tree and with the same date, the package is the same to the bit."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SOURCE_DATE_EPOCH", "1700000000")
-        assert make_deb("once").read_bytes() == make_deb("twice").read_bytes()
 
 
 @pytest.fixture(scope="module")
