@@ -6,6 +6,7 @@
 # make coverage  which lines and branches of the agent the unit and integration tests run, and
 #             whether those are enough
 # make dist   what a release has, into dist/: both Debian packages, an sdist, SHA256SUMS
+# make pictures  the terminal sessions of README, from real runs, into docs/images/, as root
 # make bench  measure everything, some ten minutes, into docs/benchmarks.md
 # make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
 #             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
@@ -23,7 +24,7 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint coverage dist bench fuzz soak crowd nix-proof clean \
+.PHONY: help demo test lint coverage dist pictures bench fuzz soak crowd nix-proof clean \
 	packages-demo packages-test packages-soak packages-install packages-deb
 
 help:
@@ -52,6 +53,9 @@ coverage: packages-test $(VENV)/dev
 
 dist: $(VENV)/dev packages-deb
 	@PYTHON=$(PYTHON) scripts/release files $(DIST)
+
+pictures: packages-test $(VENV)/dev
+	@PYTHONPATH=tests $(PYTHON) -m pictures
 
 bench: packages-test $(VENV)/dev
 	$(PYTHON) tests/bench/run.py $(BENCH_ARGS)
