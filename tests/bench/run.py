@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from bench import booted, enrolling, growth, page, reaction, waiting
+from bench import booted, enrolling, growth, page, reaction, readme, waiting
 from bench.stage import PYTHON, stage
 from support.postgres import BINARIES
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.page import Chapter
     from bench.stage import Stage
 
+PAGE, README = ROOT / "docs/benchmarks.md", ROOT / "README.md"
 ROUNDS = 21
 _CHAPTERS = {
     "enrolling": enrolling.chapter,
@@ -39,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the agent.")
     parser.add_argument("--quick", action="store_true", help="only try whether it works")
     parser.add_argument("--only", choices=[*_CHAPTERS, "booted"], action="append", default=[])
-    parser.add_argument("--output", type=Path, default=ROOT / "docs/benchmarks.md")
+    parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
     wanted = arguments.only or ([*_CHAPTERS] if arguments.quick else ["booted", *_CHAPTERS])
     begin = time.monotonic()
@@ -51,6 +52,8 @@ def main() -> None:
     minutes = (time.monotonic() - begin) / 60
     text = page.render(chapters, _about(minutes, quick=arguments.quick))
     arguments.output.write_text(text, encoding="utf-8")
+    if arguments.output == PAGE:
+        README.write_text(readme.with_figures(README.read_text("utf-8"), text), encoding="utf-8")
     print(f"{arguments.output}: {minutes:.1f} min")
 
 

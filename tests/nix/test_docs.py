@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nix.evaluator import Nix
 
+README = (ROOT / "README.md").read_text()
 TEXT = (ROOT / "docs/install/nix.md").read_text()
 BLOCKS = re.findall(r"^```nix\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 SHELL = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
@@ -76,6 +77,23 @@ def test_the_secrets_of_the_start_are_accepted(tmp_path: Path) -> None:
     assert set(variables) == {"SECRET_KEY_BASE", "MAST_VAULT_KEY"}
     assert len(variables["SECRET_KEY_BASE"]) == 64
     mast_environment.check(variables)
+
+
+def test_the_quick_start_of_readme(nix: Nix) -> None:
+    """README makes the same secrets, and its three lines are an input, a module, and settings."""
+    section = README.split("## Quick start: NixOS\n")[1].split("\n## ")[0]
+    secrets, *_ = re.findall(r"^```sh\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    assert secrets == SHELL[0]
+    (lines,) = re.findall(r"^```nix\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    address, module, settings = lines.splitlines()
+    assert nix(f"{{ {address} }}") == {
+        "inputs": {"mast-nix": {"url": "git+file:///etc/nixos/mast-nix"}}
+    }
+    kind = nix(f"let mast-nix = harness.flake; in builtins.typeOf ({module})")
+    assert kind in {"lambda", "set"}, "what may stand in a list of modules"
+    made = nix(f"harness.evaluate {{ imports = [ {{ {settings} }} ]; }}")
+    assert (made["failed"], made["warnings"]) == ([], [])
+    assert "mast-agent" in made["onPath"]
 
 
 def test_the_repositorys_address_is_not_made_up() -> None:

@@ -46,6 +46,7 @@ _BY_CHANCE = {
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b": "5f0c8c1e-6d0b-4e0f-9a57-0c1b7a4d2e10",
     r"(?<=AAAAC3NzaC1lZDI1NTE5AAAAI)[A-Za-z0-9+/]{43}": "x" * 43,
     r"(?<=attempts    )\d+": "6",
+    r"(?<=for at most )\d{3}(?= s)": "110",
     r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d": "2026-01-05T09:30:00",
 }
 #: What one run has and another has not, or what tells how long something took here: how far the

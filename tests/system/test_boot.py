@@ -58,6 +58,15 @@ def test_starting_mast_returns(with_agent: dict[str, Any]) -> None:
     assert with_agent["waiting"]["ActiveState"] == "activating"
 
 
+def test_a_shell_loop_would_hold_it_up(with_agent: dict[str, Any]) -> None:
+    """A target that wants a unit with a loop is not reached; one that wants Mast is."""
+    assert with_agent["loop"] == {
+        "with-loop.target": "inactive",
+        "with-mast.target": "active",
+        "mast-agent.service": "activating",
+    }
+
+
 def test_systemctl_shows_the_phase_while_it_waits(with_agent: dict[str, Any]) -> None:
     """`systemctl status` and `mast-agent status` tell nobody what is waited for."""
     assert 'Status: "waiting: database: ' in with_agent["unit_status"]

@@ -1,7 +1,8 @@
 """docs/install/lxc.md, followed to the letter in an empty Debian 13, and on a clone of it.
 
 On the way, on the machine that has enrolled itself: the commands of README.md and of access.md, and
-those of troubleshooting.md, each after the fault that it is about has been made.
+those of troubleshooting.md, each after the fault that it is about has been made. At the end, with
+everything removed from the clone: README's quick start.
 """
 
 from __future__ import annotations
@@ -205,3 +206,11 @@ def test_a_clone_enrolls_itself(boots: tuple[dict[str, Any], dict[str, Any]]) ->
 def test_purging_stops_everything(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """After the page's last command neither service runs."""
     assert boots[1]["left"] == ["inactive", "inactive"]
+
+
+def test_the_quick_start_of_the_readme(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Ten lines, with nothing there but Debian, end enrolled as the page does."""
+    quick = boots[1]["quick"]
+    assert quick["servers"] == ["clone"]
+    assert quick["status"]["code"] == 0
+    assert quick["environment"] == ["640", "root", "mast"]

@@ -35,11 +35,40 @@ def with_agent() -> dict[str, Any]:
     facts["status_nobody"] = inside.status(user="nobody")
     facts["journal"] = inside.journal("-t", "mast-agent")
     facts["unit_status"] = inside.run("systemctl", "status", "--no-pager", "mast-agent").out
+    facts["loop"] = _loop()
     inside.must("systemctl", "unmask", "postgresql.service")
     inside.must("systemctl", "start", "postgresql.service")
     facts["in_the_end"] = inside.await_state("exited", seconds=90)
     facts["servers"] = inside.servers()
     facts["mast"] = inside.show("mast.service", "ActiveState")["ActiveState"]
+    return facts
+
+
+#: What a first script does: a target that wants it is reached when it has ended.
+_LOOP = """\
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until pg_isready -q -h 127.0.0.1; do sleep 1; done'
+"""
+
+
+def _loop() -> dict[str, Any]:
+    """Start targets that want a shell loop and Mast with its agent, while PostgreSQL is masked."""
+    (_UNITS / "loop.service").write_text(_LOOP, encoding="utf-8")
+    for name in ("loop", "mast"):
+        wants = f"[Unit]\nWants={name}.service\n"
+        (_UNITS / f"with-{name}.target").write_text(wants, encoding="utf-8")
+    inside.must("systemctl", "daemon-reload")
+    inside.must("systemctl", "start", "with-mast.target")
+    inside.must("systemctl", "start", "--no-block", "with-loop.target")
+    inside.until(
+        lambda: inside.show("loop.service", "ActiveState")["ActiveState"] == "activating",
+        seconds=30,
+        what="the loop",
+    )
+    units = ("with-loop.target", "with-mast.target", "mast-agent.service")
+    facts = {unit: inside.show(unit, "ActiveState")["ActiveState"] for unit in units}
+    inside.must("systemctl", "stop", "with-loop.target", "loop.service")
     return facts
 
 

@@ -16,6 +16,8 @@ import troubles
 PAGE = Path("/opt/page.json")
 #: The same of other pages, by their names.
 OTHERS = Path("/opt/others.json")
+#: README's heading of the commands that are all that it takes, on an empty machine.
+QUICK_START = "Quick start: Debian"
 #: The commands of a remedy, in one line.
 READABLE = "chown root:mast /etc/mast.env && chmod 0640 /etc/mast.env"
 
@@ -60,6 +62,7 @@ def clone() -> dict[str, Any]:
     facts["host_keys"] = len(list(Path("/etc/ssh").glob("ssh_host_*_key")))
     page.follow("Removing")
     facts["left"] = inside.run("systemctl", "is-active", "mast", "mast-agent").out.split()
+    facts["quick"] = _quick_start()
     return facts | {"ran": page.ran}
 
 
@@ -111,9 +114,26 @@ def _others() -> dict[str, Any]:
     """Run what the other pages say, on the machine as it is after the first one's start."""
     pages: dict[str, dict[str, list[str]]] = json.loads(OTHERS.read_text(encoding="utf-8"))
     return {
-        "README.md": troubles.follow(pages["README.md"]),
+        "README.md": troubles.follow(
+            {name: blocks for name, blocks in pages["README.md"].items() if name != QUICK_START}
+        ),
         "access.md": troubles.follow(pages["access.md"]),
         "troubleshooting.md": troubles.follow(pages["troubleshooting.md"]),
+    }
+
+
+def _quick_start() -> dict[str, Any]:
+    """Remove what purging leaves, and follow README instead of the page."""
+    inside.must("rm", "-rf", "/opt/mast", str(inside.ENV_FILE), "/var/lib/mast")
+    inside.must("runuser", "-u", "postgres", "--", "dropdb", "mast")
+    inside.must("runuser", "-u", "postgres", "--", "dropuser", "mast")
+    pages: dict[str, dict[str, list[str]]] = json.loads(OTHERS.read_text(encoding="utf-8"))
+    (block,) = pages["README.md"][QUICK_START]
+    inside.must("bash", "-euo", "pipefail", "-c", f"cd /root\n{block}", seconds=120)
+    return {
+        "servers": _rows(),
+        "status": inside.status(),
+        "environment": _mode(inside.ENV_FILE),
     }
 
 
