@@ -12,12 +12,19 @@ hostname tower
 ip link set lo up
 memory=$(mktemp -d)
 mount -t tmpfs -o mode=0755 tmpfs "$memory"
-for place in /etc /opt /var; do
-    mkdir -p "$memory/upper$place" "$memory/work$place"
-    mount -t overlay -o "lowerdir=$place,upperdir=$memory/upper$place,workdir=$memory/work$place" overlay "$place"
-done
-mkdir -p /opt/mast-nix /opt/mast /opt/bin
-mount --bind "$repository" /opt/mast-nix
+
+# Shows a directory at a place, with whatever is written there in memory.
+show_at() {
+    local own
+    own=$(mktemp -d -p "$memory")
+    mkdir -p "$2" "$own/upper" "$own/work"
+    mount -t overlay -o "lowerdir=$1,upperdir=$own/upper,workdir=$own/work" overlay "$2"
+}
+for place in /etc /opt /var; do show_at "$place" "$place"; done
+mkdir -p /opt/mast /opt/bin
+show_at "$repository" /opt/mast-nix
+# What runs this has installed everything, and there is no network.
+touch /opt/mast-nix/.venv/runtime
 mount --bind "$repository/build/release" /opt/mast
 mount -t tmpfs -o mode=0755 tmpfs /run
 # Where the demo's random directory goes, and the repository may lie below /tmp.
