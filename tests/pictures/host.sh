@@ -25,6 +25,7 @@ mkdir -p /opt/mast /opt/bin
 show_at "$repository" /opt/mast-nix
 # What runs this has installed everything, and there is no network.
 touch /opt/mast-nix/.venv/runtime
+systemd-sysusers /opt/mast-nix/systemd/sysusers.conf
 mount --bind "$repository/build/release" /opt/mast
 mount -t tmpfs -o mode=0755 tmpfs /run
 # Where the demo's random directory goes, and the repository may lie below /tmp.
@@ -53,7 +54,6 @@ demo() {
 # PostgreSQL as Debian's package makes it, and in it what lxc.md says, but for the right to log in.
 failure() {
     cd /
-    getent passwd mast || useradd --system --home-dir /nonexistent mast
     rm -rf /etc/postgresql /var/lib/postgresql /var/log/postgresql
     install -d -o postgres -g postgres /etc/postgresql /var/lib/postgresql /var/log/postgresql
     install -d -o postgres -g postgres -m 2775 /run/postgresql
