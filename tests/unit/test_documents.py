@@ -9,7 +9,9 @@ import pytest
 from support import documents
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests/release/README.md"]
+)
 _NAMED_TESTS = re.findall(
     r"`((?:unit|integration|system)/\w+\.py)(?:::(\w+))?`", (ROOT / "docs/faults.md").read_text()
 )
@@ -35,9 +37,34 @@ def test_named_test_exists(file: str, name: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """A relative link of a document leads to a file of the repository."""
-    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    """A relative link of a document leads to a file of the repository, and to a heading in it."""
+    for name, anchor in _links(document):
+        target = document.parent / name if name else document
+        assert target.exists(), name
+        assert not anchor or anchor in _anchors(target), f"{name}#{anchor}"
+
+
+def test_the_packages_documents_lead_to_each_other() -> None:
+    """What the Debian package has of docs/ links to nothing that it does not have."""
+    makefile = (ROOT / "packaging/package.mk").read_text()
+    listed = re.findall(r"\bdocs/[\w./]+\w", makefile)
+    assert "docs/reference.md" in listed
+    for name in listed:
+        if name.endswith(".md"):
+            page = ROOT / name
+            links = {(page.parent / link).resolve() for link, _ in _links(page) if link}
+            assert {str(link.relative_to(ROOT)) for link in links} <= set(listed), name
+
+
+def _links(document: Path) -> list[tuple[str, str]]:
+    """Return the relative links of a document: path, "" for the document itself, and anchor."""
+    return re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text())
+
+
+def _anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
