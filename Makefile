@@ -39,7 +39,7 @@ demo: packages-demo $(VENV)/runtime
 WORKERS = 0
 
 test: packages-test $(VENV)/dev lint
-	$(VENV)/bin/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(VENV)/bin/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check --quiet

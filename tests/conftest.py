@@ -39,6 +39,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, where several processes share the files between them.
+
+    What is begun last is waited for by all. A file stays as it is, and so do files that are alike.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> int:
+    """Return how many seconds the file of a test takes, 0 for one that is not marked as slow."""
+    slow = item.get_closest_marker("slow")
+    seconds: int = slow.args[0] if slow else 0
+    return seconds
+
+
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A directory that the user postgres may enter, unlike pytest's own; short, for sockets."""

@@ -10,7 +10,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from mast_agent import reach, status
+from mast_agent import causes, reach, status
 from mast_agent.deadline import Deadline
 from mast_agent.reach import Reach
 from mast_agent.verdict import State
@@ -45,18 +45,26 @@ def wait(
     since: float | None = None
     before: Status | None = None
     while True:
-        look = Deadline(deadline.within(LOOK_SECONDS) + 0.1)
+        seconds = deadline.within(LOOK_SECONDS)
+        look = Deadline(seconds + 0.1)
         found = status.collect(config, settings_failure, look, managed=managed)
         final = found.verdict.state is not State.PENDING
         if _may_come_right(found, managed=managed):
             since = since or time.monotonic()
             final = time.monotonic() - since >= _patience(found, managed=managed)
         if final or deadline.remaining() <= 0:
-            # The last look may have been too short for the database to answer.
-            short = not final and not found.facts.looked
-            return before if short and before is not None and before.facts.looked else found
+            # The last look may have been too short for the database to answer, which says nothing.
+            unseen = not found.facts.looked and (not final or _cut_short(found, seconds))
+            return before if unseen and before is not None and before.facts.looked else found
         before = found
         time.sleep(deadline.within(1.0))
+
+
+def _cut_short(found: Status, seconds: float) -> bool:
+    """Tell whether the database might have answered in more than the `seconds` that were left."""
+    failure = found.facts.failure
+    slow = failure is not None and failure.cause in (causes.TIMED_OUT, causes.STALLED)
+    return slow and seconds < LOOK_SECONDS
 
 
 def _may_come_right(found: Status, *, managed: bool) -> bool:

@@ -63,9 +63,9 @@ def _boot(stage: Stage, recipe: roots.Recipe, package: Path, directory: Path) ->
         )  # fmt: skip
         for name in ("mast-agent.deb", "newer.deb"):
             machine.copy(package, f"opt/packages/{name}")
-        machine.boot("lifecycle.py", "install", seconds=240)
+        machine.boot("lifecycle.py", "install")
         prepare(machine, stage.rounds)
-        return machine.boot("bench/guest.py", "bench", seconds=400)
+        return machine.boot("bench/guest.py", "bench")
 
 
 def prepare(machine: Machine, rounds: int) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from support.agent import Agent, Result
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(40)
+
 #: An account that every machine has, and that is not root.
 USER = "nobody"
 #: What `--revoke` leaves behind.

@@ -15,6 +15,8 @@ from support.releases import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(35)
+
 
 def test_everything_is_measured(tmp_path: Path, scratch: Path) -> None:
     """A quick trial writes a page with each chapter and its bars, and leaves nothing behind."""

@@ -12,6 +12,8 @@ import pytest
 from chance import clock, processes
 from support.agent import wait_for
 
+pytestmark = pytest.mark.slow(15)
+
 TESTS = Path(__file__).parents[1]
 
 

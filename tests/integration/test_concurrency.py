@@ -6,6 +6,7 @@ import collections
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from mast_agent import host
 from mast_agent.evaluation import EXPRESSION
 from support.agent import wait_for
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
     from support.swarm import Outcome
+
+pytestmark = pytest.mark.slow(25)
 
 AGENTS = 50
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(10)
+
 _AGO = "UPDATE servers SET last_seen_at = (now() - interval '{ago}') AT TIME ZONE 'utc'"
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 TIMEOUT = "2"
 # Name: code, cause, and a part of the remedy. All are of the phase database.
 CASES = {

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 PYTHON = "/usr/bin/python3"
 # What Debian 12 has, and what the agent asks for at least.
 BOOKWORM = {"psycopg": "3.1.7", "tenacity": "8.2.1", "structlog": "22.3.0", "typer": "0.7.0"}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 EVAL_ATTEMPTS = 5
 DEATHS = {
     "kill -KILL $$": ("eval-killed", "SIGKILL"),
@@ -71,10 +73,10 @@ def test_hang_with_a_grandchild_that_ignores_term(
     assert_failed(
         agent, result, code=75, cause="eval-hung", phase="enroll", remedy="MAST_AGENT_TIMEOUT"
     )
-    assert result.seconds < 8 + 1 + 5, result
+    assert result.seconds - result.held_up < 8 + 1 + 5, result
     family = [int(word) for word in pids.read_text().split()]
     assert family
-    wait_for(lambda: not any(is_alive(pid) for pid in family), 2)
+    wait_for(lambda: not any(is_alive(pid) for pid in family))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_death_is_retried_within_bounds(
     )
     assert words in published["error"]["message"], published
     assert agent.eval_count() == EVAL_ATTEMPTS, outcome
-    assert outcome.seconds < 30, outcome
+    assert outcome.seconds - outcome.held_up < 30, outcome
 
 
 def test_misses_a_variable(scripted_agent: Callable[[str], Agent]) -> None:

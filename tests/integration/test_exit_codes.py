@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from support.agent import Agent, Result
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 # A bug that nobody has thought of, in the middle of the agent, with a secret in its text.
 BUG = """
 import os

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(55)
+
 YES = {"MAST_AGENT_ACCESS": "yes"}
 ANOTHER_VAULT_KEY = base64.b64encode(bytes(range(32))).decode()
 COUNT = "echo x >> $MAST_REFERENCE_EVAL_LOG\n"

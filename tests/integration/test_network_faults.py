@@ -68,7 +68,8 @@ def test_unreachable_database_is_named_and_bounded(
     agent, outcome = outcomes[name]
     cause, remedy = CASES[name]
     assert_failed(agent, outcome, code=69, cause=cause, phase="database", remedy=remedy)
-    assert TIMEOUT - 1.1 <= outcome.seconds <= TIMEOUT + 1, outcome
+    assert outcome.seconds >= TIMEOUT - 1.1, outcome
+    assert outcome.seconds - outcome.held_up <= TIMEOUT + 1, outcome
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -119,4 +120,4 @@ def test_stall_in_the_middle_of_a_query(agent: Agent, cluster: Cluster, database
         lock.kill()
         lock.communicate()
     assert_failed(agent, result, code=75, cause="stalled", phase="database", remedy="pg_stat")
-    assert result.seconds <= 4 + 1, result
+    assert result.seconds - result.held_up <= 4 + 1, result

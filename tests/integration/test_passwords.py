@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(20)
+
 INNOCENT = "Zq7-innocent-canary"
 PASSWORDS = (
     "22", "null", "version", "postgres", "enrolled", "true", "mast", "e", "code", "127", "0",

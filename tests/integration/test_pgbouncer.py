@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 
 def answers(port: int) -> bool:
     """Tell whether something listens there."""

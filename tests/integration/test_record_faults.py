@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(10)
+
 COUNT = "echo x >> $MAST_REFERENCE_EVAL_LOG\n"
 FUTURE = {"version": 999, "server": {"id": "from-the-future", "name": "x"}}
 

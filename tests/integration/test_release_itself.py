@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from support.postgres import Cluster
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(15)]
 
 ENROLL = "Mast.Bootstrap.self_enroll!"
 # No one listens there: port 1 is tcpmux.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from support.agent import Agent, Result
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(25)
+
 IDLE_SECONDS = 0.5
 KILL_AFTER_SECONDS = 3.0
 KILLS = 60
@@ -79,7 +81,7 @@ def test_dies_by_the_signal_that_it_got(agent: Agent, signum: signal.Signals) ->
     process = agent.start("enroll", "--timeout", "60")
     agent.wait_published(lambda status: status["state"] == "waiting")
     process.send_signal(signum)
-    result = agent.finish(process, 10)
+    result = agent.finish(process)
     assert result.code == -signum, result
     assert f"stopped by {signum.name}" in result.stderr, result
 
@@ -95,7 +97,7 @@ def stop_during_eval(agent: Agent, started: Path) -> tuple[Result, int]:
     try:
         pid = read_pid(started)
         process.terminate()
-        return agent.finish(process, 20), pid
+        return agent.finish(process), pid
     finally:
         if process.poll() is None:
             process.kill()
@@ -113,7 +115,7 @@ def test_eval_gets_the_signal_and_its_success_is_ignored(
     )
     result, pid = stop_during_eval(agent, started)
     assert result.code == -signal.SIGTERM, result
-    assert result.seconds <= IDLE_SECONDS + 0.5, result
+    assert result.seconds - result.held_up <= IDLE_SECONDS + 0.5, result
     assert got.read_text() == "TERM\n"
     assert not Path(f"/proc/{pid}").exists(), result
     assert not (agent.state / "enrollment.json").exists(), result
@@ -132,8 +134,9 @@ def test_eval_that_ignores_the_signal_is_killed(
     )
     result, grandchild = stop_during_eval(agent, started)
     assert result.code == -signal.SIGTERM, result
-    assert KILL_AFTER_SECONDS - 0.2 <= result.seconds <= KILL_AFTER_SECONDS + 1, result
-    wait_for(lambda: not Path(f"/proc/{grandchild}").exists(), 2)
+    assert result.seconds >= KILL_AFTER_SECONDS - 0.2, result
+    assert result.seconds - result.held_up <= KILL_AFTER_SECONDS + 1, result
+    wait_for(lambda: not Path(f"/proc/{grandchild}").exists())
     assert not (agent.state / "enrollment.json").exists(), result
 
 
@@ -149,10 +152,10 @@ def test_stopped_while_an_eval_that_hangs_is_being_ended(
     process = agent.start("enroll", "--timeout", "10")
     wait_for(ending.exists)
     process.terminate()
-    result = agent.finish(process, 20)
+    result = agent.finish(process)
     assert result.code == -signal.SIGTERM, result
     family = [int(word) for word in started.read_text().split()]
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 2)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
     assert agent.published()["state"] == "stopped", result
 
 
@@ -165,7 +168,7 @@ def test_killed_agent_takes_its_eval_along(agent: Agent) -> None:
     assert _is_eval(pid)
     process.kill()
     try:
-        result = agent.finish(process, 10)
+        result = agent.finish(process)
         assert result.code == -signal.SIGKILL, result
         wait_for(lambda: not _is_eval(pid))
     finally:
@@ -186,7 +189,7 @@ def test_second_signal_changes_nothing(
     process.terminate()
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    result = agent.finish(process, 20)
+    result = agent.finish(process)
     assert result.code == -signal.SIGTERM, result
     assert not Path(f"/proc/{pid}").exists(), result
 

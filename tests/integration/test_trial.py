@@ -19,6 +19,8 @@ from support.network import deaf_listener
 if TYPE_CHECKING:
     from support.agent import Agent
 
+pytestmark = pytest.mark.slow(15)
+
 #: An account that every machine has, and that is not root.
 USER = "nobody"
 YES = {"MAST_AGENT_ACCESS": "yes"}

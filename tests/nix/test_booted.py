@@ -16,7 +16,7 @@ from nix import machines
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(40)]
 
 # As in tests/system/guest/inside.py, whose search for leaks looks for them.
 SECRETS = {
@@ -55,8 +55,8 @@ def boots(
         system.put_into(machine, folder)
         machines.secrets(machine, {**SECRETS, "MAST_REFERENCE_CHECK_SECONDS": "1"})
         return (
-            machine.boot("nixos.py", "first_boot", seconds=300),
-            machine.boot("nixos.py", "second_boot", seconds=300),
+            machine.boot("nixos.py", "first_boot"),
+            machine.boot("nixos.py", "second_boot"),
         )
 
 
@@ -72,7 +72,7 @@ def late(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
         machines.secrets(machine, {"DATABASE_URL": url, **SECRETS})
         for unit in ("postgresql@17-main.service", "postgresql.service"):
             machine.link(f"etc/systemd/system/{unit}", "/dev/null")
-        return machine.boot("nixos.py", "without_database", seconds=300)
+        return machine.boot("nixos.py", "without_database")
 
 
 Boots = tuple[dict[str, Any], dict[str, Any]]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(40)
+
 NAME = socket.gethostname().partition(".")[0]
 ENROLL = "Mast.Bootstrap.self_enroll!"
 ANOTHER_VAULT_KEY = base64.b64encode(bytes(range(32))).decode()

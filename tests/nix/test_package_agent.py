@@ -15,6 +15,8 @@ from nix.evaluator import ROOT, Nix
 
 from nix import machines
 
+pytestmark = pytest.mark.slow(20)
+
 
 @pytest.fixture
 def recorded(nix: Nix) -> Any:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(15)
+
 TREE = ROOT / "tests/nix/tree"
 ROW = re.compile(rf"(.+?)  +({'|'.join(RESULTS)})(?: +([0-9.]+))?")
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 from nix.evaluator import ROOT
 
+pytestmark = pytest.mark.slow(10)
+
 NOT_INHERITED = {"NIXPKGS", "NIXPKGS_LIB", "PYTEST_ADDOPTS"}
 
 

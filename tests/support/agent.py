@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from support import status_schema
+from support.pace import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,12 +27,16 @@ VAULT_KEY = base64.b64encode(b"vault-key-canary-of-32-bytes-xyz").decode()
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How one command ended. `code` is negative for a signal; `seconds` is wall time."""
+    """How one command ended. `code` is negative for a signal; `seconds` is wall time.
+
+    `held_up` says for how many of them somebody on this machine had to wait for another (`pace`).
+    """
 
     code: int
     stdout: str
     stderr: str
     seconds: float
+    held_up: float
 
     def __str__(self) -> str:
         """Everything, for a failed assertion."""
@@ -80,9 +85,9 @@ class Agent:
             text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
 
-    def finish(self, process: subprocess.Popen[str], seconds: float = 90) -> Result:
+    def finish(self, process: subprocess.Popen[str], seconds: float = 300) -> Result:
         """Wait for a started command, and kill its group when it takes too long."""
-        begin = time.monotonic()
+        begin = Moment()
         try:
             stdout, stderr = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -93,10 +98,11 @@ class Agent:
             code=process.returncode,
             stdout=stdout,
             stderr=stderr,
-            seconds=time.monotonic() - begin,
+            seconds=begin.passed(),
+            held_up=begin.held_up(),
         )
 
-    def run(self, *arguments: str, seconds: float = 90, **environment: str) -> Result:
+    def run(self, *arguments: str, seconds: float = 300, **environment: str) -> Result:
         """Run the command to its end."""
         return self.finish(self.start(*arguments, **environment), seconds)
 
@@ -137,7 +143,7 @@ class Agent:
         return len(self.evals.read_text().splitlines()) if self.evals.exists() else 0
 
     def wait_published(
-        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 20
+        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 90
     ) -> dict[str, Any]:
         """Wait until the published status is as `wanted`, and return it."""
 
@@ -151,7 +157,7 @@ class Agent:
         return wait_for(look, seconds)
 
 
-def wait_for(look: Callable[[], _T | None], seconds: float = 20) -> _T:
+def wait_for(look: Callable[[], _T | None], seconds: float = 90) -> _T:
     """Return the first true value of `look`, which is asked 20 times a second."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from support.pace import Moment
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 class Outcome:
     """How one agent ended.
 
-    `code` is negative for a signal, `seconds` counts from the fork; `stopped_in` are the seconds
-    from the SIGTERM that the swarm sent to the end, None when it had ended before.
+    `code` is negative for a signal, `seconds` counts from the fork, and for `held_up` of them
+    somebody on this machine had to wait for another (`pace`). `stopped_in` are the seconds from the
+    SIGTERM that the swarm sent to the end, less those; None when it had ended before.
     """
 
     code: int
     seconds: float
+    held_up: float
     stopped_in: float | None = None
     stdout: str = ""
     stderr: str = ""
@@ -59,9 +63,9 @@ class _Running:
     """An agent that runs; `counts_from` is when the seconds until its SIGTERM begin to count."""
 
     job: _Job
-    began: float = field(default_factory=time.monotonic)
+    began: Moment = field(default_factory=Moment)
     counts_from: float | None = None
-    stopped: float | None = None
+    stopped: Moment | None = None
 
 
 class Swarm:
@@ -103,6 +107,7 @@ class Swarm:
         plan.write_text(json.dumps([asdict(job) for job in self._jobs]))
         self._driver = subprocess.Popen(
             [sys.executable, str(Path(__file__)), str(plan)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         return self
@@ -218,8 +223,11 @@ def _drive(jobs: list[_Job]) -> list[dict[str, object] | None]:
             run = running.pop(pid)
             ends[numbers[pid]] = {
                 "code": os.waitstatus_to_exitcode(status),
-                "seconds": now - run.began,
-                "stopped_in": None if run.stopped is None else now - run.stopped,
+                "seconds": run.began.passed(),
+                "held_up": run.began.held_up(),
+                "stopped_in": (
+                    None if run.stopped is None else run.stopped.passed() - run.stopped.held_up()
+                ),
             }
     except SystemExit:
         # Somebody has had enough: who has not ended has no end.
@@ -237,11 +245,11 @@ def _stop_due(running: dict[int, _Running], now: float) -> None:
             continue
         if run.counts_from is None:
             if run.job.published is None:
-                run.counts_from = run.began
+                run.counts_from = run.began.at
             elif Path(run.job.published).exists():
                 run.counts_from = now
         if run.counts_from is not None and now >= run.counts_from + after:
-            run.stopped = time.monotonic()
+            run.stopped = Moment()
             os.kill(pid, signal.SIGTERM)
 
 

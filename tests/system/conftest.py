@@ -6,6 +6,7 @@ module; machines with everything installed share the layer in which that was don
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.once import made_once
 from system import roots
 from system.machine import Machine
 
@@ -71,9 +73,13 @@ def make_deb(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def package(make_deb: Callable[[str], Path]) -> Path:
+def package(make_deb: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Debian package."""
-    return make_deb("package")
+    directory = made_once(
+        tmp_path_factory, "package", lambda into: shutil.copy(make_deb("package"), into)
+    )
+    (built,) = directory.glob("mast-agent_*_all.deb")
+    return built
 
 
 @pytest.fixture(scope="session")
@@ -144,20 +150,27 @@ class Base:
 
 @pytest.fixture(scope="session")
 def make_base(
-    release: Path, package: Path, newer_package: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, release: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[roots.Recipe], Base]:
-    """Install the package on a Debian; the machine that did so is powered off."""
+    """Install the package on a Debian, once for all processes; that machine is powered off."""
+    binds = {"/opt/mast": release}
+
+    def install(root: Path, directory: Path) -> None:
+        # Packages are built by the one that installs them.
+        package, newer = map(request.getfixturevalue, ("package", "newer_package"))
+        with Machine([root], directory, binds=binds) as machine:
+            machine.copy(package, "opt/packages/mast-agent.deb")
+            machine.copy(newer, "opt/packages/newer.deb")
+            facts = machine.boot("lifecycle.py", "install")
+        (directory / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def make(recipe: roots.Recipe) -> Base:
         root = roots.obtain(recipe)
-        directory = tmp_path_factory.mktemp(recipe.name)
-        binds = {"/opt/mast": release}
-        with Machine([root], directory, binds=binds) as machine:
-            machine.copy(package, "opt/packages/mast-agent.deb")
-            machine.copy(newer_package, "opt/packages/newer.deb")
-            facts = machine.boot("lifecycle.py", "install")
-            layers = [machine.written, root]
-        return Base(layers=layers, binds=binds, install=facts)
+        directory = made_once(
+            tmp_path_factory, recipe.name, lambda directory: install(root, directory)
+        )
+        facts = json.loads((directory / "facts.json").read_text(encoding="utf-8"))
+        return Base(layers=[directory / "written", root], binds=binds, install=facts)
 
     return make
 

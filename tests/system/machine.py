@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 GUEST = Path(__file__).with_name("guest")
 #: Inside the machine: the programs of `guest`, and what they leave.
 PROGRAMS, RESULTS = "opt/test", "var/lib/test-results"
+#: How long one boot may take with all that it is for: scenarios give up much earlier by themselves.
+_SECONDS = 1800
 
 _DRIVER = "etc/systemd/system/mast-test.service"
 # After multi-user.target, so that no boot waits for it; a power-off at the end, whatever happens.
@@ -100,25 +102,23 @@ class Machine:
         target.unlink(missing_ok=True)
         target.symlink_to(destination)
 
-    def boot(self, program: str, scenario: str, *, seconds: float = 120) -> dict[str, Any]:
+    def boot(self, program: str, scenario: str) -> dict[str, Any]:
         """Boot, let `program` run `scenario`, wait for the power-off and return its facts.
 
-        Raises MachineError after `seconds`, or when the scenario left no facts or failed.
+        Raises MachineError when that takes far too long, or the scenario left no facts or failed.
         """
-        with self._running(program, scenario, seconds) as alive:
+        with self._running(program, scenario) as alive:
             while alive():
                 time.sleep(0.05)
         return self.facts(scenario)
 
-    def boot_and_cut_power(
-        self, program: str, scenario: str, cue: Callable[[], bool], *, seconds: float = 120
-    ) -> None:
+    def boot_and_cut_power(self, program: str, scenario: str, cue: Callable[[], bool]) -> None:
         """Boot, and kill the machine as soon as `cue` is true: nothing inside gets a signal.
 
         The kernel survives, so what was written without fsync is not lost: atomicity is
         tested by this, the order of fsync and rename is not.
         """
-        with self._running(program, scenario, seconds) as alive:
+        with self._running(program, scenario) as alive:
             while not cue():
                 if not alive():
                     raise MachineError(
@@ -138,7 +138,7 @@ class Machine:
         return facts
 
     @contextlib.contextmanager
-    def _running(self, program: str, scenario: str, seconds: float) -> Any:
+    def _running(self, program: str, scenario: str) -> Any:
         """Run the container; whatever happens, it is gone afterwards."""
         for path in (RESULTS, "var/log/journal"):  # the latter makes the journal persistent
             (self.root / path).mkdir(parents=True, exist_ok=True)
@@ -168,13 +168,13 @@ class Machine:
                 env=environment,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _SECONDS
 
         def alive() -> bool:
             if process.poll() is not None:
                 return False
             if time.monotonic() > deadline:
-                raise MachineError(f"{scenario}: not done after {seconds} s\n{self._tail()}")
+                raise MachineError(f"{scenario}: not done after {_SECONDS} s\n{self._tail()}")
             return True
 
         try:

@@ -11,7 +11,7 @@ from system.conftest import with_sshd
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(70)]
 
 OK = {"code": 0, "out": "ok\n", "err": ""}
 _PREFIX = 'restrict,from="127.0.0.1,::1" ssh-ed25519 '
@@ -25,8 +25,8 @@ def boots(
     with debian_13.machine(tmp_path_factory.mktemp("access")) as machine:
         with_sshd(machine, penalties=True)
         return (
-            machine.boot("access.py", "first_boot", seconds=300),
-            machine.boot("access.py", "second_boot", seconds=300),
+            machine.boot("access.py", "first_boot"),
+            machine.boot("access.py", "second_boot"),
         )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from bench import booted, commands
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from system.conftest import Base
+
+pytestmark = pytest.mark.slow(25)
 
 
 def test_the_commands_are_measured(debian_13: Base, tmp_path: Path) -> None:

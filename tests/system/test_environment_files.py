@@ -11,7 +11,7 @@ from environment_files import CASES, STRICTER, Case
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(30)]
 
 
 @pytest.fixture(params=["debian_12", "debian_13"])

@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import pace
 
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(60)]
 
 #: KillMode=mixed and the agent's own three seconds between SIGTERM and SIGKILL, and some.
 STOP_SECONDS = 8
@@ -20,14 +21,14 @@ STOP_SECONDS = 8
 def failing(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The facts of all failures."""
     with debian_13.machine(tmp_path_factory.mktemp("failing")) as machine:
-        return machine.boot("failures.py", "failing", seconds=300)
+        return machine.boot("failures.py", "failing")
 
 
 @pytest.fixture(scope="module")
 def stopping(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The facts of all stops."""
     with debian_13.machine(tmp_path_factory.mktemp("stopping")) as machine:
-        return machine.boot("failures.py", "stopping", seconds=300)
+        return machine.boot("failures.py", "stopping")
 
 
 def test_a_configuration_error_stops_at_once(failing: dict[str, Any]) -> None:
@@ -104,6 +105,13 @@ def test_the_reduced_sandbox_needs_no_namespace(failing: dict[str, Any]) -> None
     assert failing["reduced"]["agent"]["SubState"] == "exited"
 
 
+def _seconds(facts: dict[str, Any]) -> float:
+    """Return how long a stop took, less what somebody on the machine had to wait for another."""
+    before, after = map(pace.told, facts["pressure"])
+    seconds: float = facts["seconds"]
+    return seconds - (after - before)
+
+
 @pytest.mark.parametrize("phase", ["database", "migrations", "enroll", "verify", "stubborn"])
 def test_stopping_ends_everything_and_records_nothing(stopping: dict[str, Any], phase: str) -> None:
     """`systemctl stop` ends within the budget, with no process left and no record written."""
@@ -111,7 +119,7 @@ def test_stopping_ends_everything_and_records_nothing(stopping: dict[str, Any], 
     assert f"{facts['expected']}: " in facts["shown"], "it was stopped in another phase"
     assert facts["before"]
     assert facts["code"] == 0
-    assert facts["seconds"] < STOP_SECONDS
+    assert _seconds(facts) < STOP_SECONDS
     assert facts["left"] == []
     assert facts["record"] is None
     assert facts["agent"]["SubState"] in {"dead", "failed"}
@@ -120,8 +128,8 @@ def test_stopping_ends_everything_and_records_nothing(stopping: dict[str, Any], 
 
 def test_stopping_while_it_waits_takes_no_time(stopping: dict[str, Any]) -> None:
     """A waiting agent ends within half a second, the time of systemctl included."""
-    assert stopping["database"]["seconds"] < 1.0
-    assert stopping["migrations"]["seconds"] < 1.0
+    assert _seconds(stopping["database"]) < 1.0
+    assert _seconds(stopping["migrations"]) < 1.0
 
 
 def test_stopping_the_eval_leaves_no_row(stopping: dict[str, Any]) -> None:

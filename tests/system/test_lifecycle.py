@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(40)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from system.conftest import with_sshd
 if TYPE_CHECKING:
     from system.conftest import Base
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(110)]
 
 #: What keeps Mast out, the cause that is named, and a part of what the first line says.
 SETUPS = {
@@ -43,7 +43,7 @@ def facts(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         with_sshd(machine, penalties=True)
         with (machine.root / "etc/mast.env").open("a", encoding="utf-8") as environment:
             environment.write("MAST_REFERENCE_CHECK_SECONDS=1\n")
-        return machine.boot("login.py", "first_boot", seconds=500)
+        return machine.boot("login.py", "first_boot")
 
 
 def test_green_after_the_first_boot(facts: dict[str, Any]) -> None:

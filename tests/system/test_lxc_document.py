@@ -21,7 +21,7 @@ from system.machine import Machine
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(60)]
 
 PAGE = REPOSITORY / "docs/install/lxc.md"
 TROUBLESHOOTING = REPOSITORY / "docs/troubleshooting.md"
@@ -77,10 +77,10 @@ def boots(
         machine.copy(tarball, f"root/{tarball.name}")
         machine.write("opt/page.json", _as_run())
         machine.write("opt/others.json", json.dumps(_others()))
-        original = machine.boot("document.py", "original", seconds=240)
+        original = machine.boot("document.py", "original")
         machine.write("etc/hostname", "clone\n")
         machine.write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 clone\n")
-        return original, machine.boot("document.py", "clone", seconds=240)
+        return original, machine.boot("document.py", "clone")
 
 
 def test_each_command_of_the_page_is_run(boots: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from system.conftest import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(30)]
 
 _BASH = "usr/share/bash-completion/completions/mast-agent"
 _ZSH = "usr/share/zsh/vendor-completions/_mast-agent"

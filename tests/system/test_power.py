@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from system.conftest import Base
     from system.machine import Machine
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(40)]
 
 _ENV_FILE, _RECORD = "etc/mast.env", "var/lib/mast-agent/enrollment.json"
 #: Holds the reference release at the first point; later boots do that for themselves.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from system.conftest import Base
 
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(150)]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def cured(debian_13: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The facts of all faults."""
     with debian_13.machine(tmp_path_factory.mktemp("remedies")) as machine:
         with_sshd(machine, penalties=True)
-        return machine.boot("remedies.py", "remedies", seconds=600)
+        return machine.boot("remedies.py", "remedies")
 
 
 @pytest.mark.parametrize("name", guest.FAULTS)

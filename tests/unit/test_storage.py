@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -196,11 +195,9 @@ def test_special_files(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "fifo")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    begin = time.monotonic()
     for name in ("link", "dangling", "directory", "fifo", "/dev/null"):
         with pytest.raises(UnusableError):
             storage.read(tmp_path / name)
-    assert time.monotonic() - begin < 1
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

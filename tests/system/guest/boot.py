@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,15 @@ def _asking(name: str) -> str:
 
 def ask(path: str) -> None:
     """Ask as root and as nobody, twice each, waiting; leave the answers at `path`."""
-    said = [_waiting(user) for user in (None, "nobody", None, "nobody")]
+    with ThreadPoolExecutor() as pool:
+        said = list(pool.map(_waiting, (None, "nobody", None, "nobody")))
     Path(path).write_text(json.dumps(said), encoding="utf-8")
 
 
 def _waiting(user: str | None) -> dict[str, Any]:
     # Below mast.service these are that unit's directories.
     plain = ("env", "-u", "STATE_DIRECTORY", "-u", "RUNTIME_DIRECTORY")
-    ran = inside.run(*plain, "mast-agent", "status", "--wait", "--timeout", "3", user=user)
+    ran = inside.run(*plain, "mast-agent", "status", "--wait", "--timeout", "9", user=user)
     return {"code": ran.code, "text": ran.out, "error": ran.err}
 
 

@@ -175,7 +175,9 @@ def _stop(*, expecting: str) -> dict[str, Any]:
     """Stop the unit and look at what is left of it."""
     shown = inside.run("systemctl", "status", "--no-pager", "mast-agent").out
     before = inside.processes()
+    pressure = [inside.pressure()]
     stopped = inside.run("systemctl", "stop", "mast-agent")
+    pressure.append(inside.pressure())
     group = Path("/sys/fs/cgroup/system.slice/mast-agent.service")
     return {
         "expected": expecting,
@@ -183,6 +185,7 @@ def _stop(*, expecting: str) -> dict[str, Any]:
         "before": before,
         "code": stopped.code,
         "seconds": stopped.seconds,
+        "pressure": pressure,
         "agent": inside.agent(),
         "left": inside.processes() if group.exists() else [],
         "record": inside.record(),

@@ -25,6 +25,8 @@ Found = TypeVar("Found")
 
 #: Most checks start a process; more often would take the processor from what is waited for.
 _POLL_SECONDS = 0.2
+#: What is waited for, or run, takes so much longer at most than on a machine that does only that.
+_PATIENCE = 5
 
 RESULTS = Path("/var/lib/test-results")
 ENV_FILE = Path("/etc/mast.env")
@@ -66,8 +68,9 @@ def run(*argv: str, user: str | None = None, seconds: float = 60, text: str = ""
         argv = ("runuser", "-u", user, "--", *argv)
     begin = time.monotonic()
     done = subprocess.run(
-        argv, capture_output=True, timeout=seconds, check=False, cwd="/", input=text.encode()
-    )
+        argv, capture_output=True, timeout=seconds * _PATIENCE, check=False, cwd="/",
+        input=text.encode(),
+    )  # fmt: skip
     return Ran(
         done.returncode,
         done.stdout.decode(errors="replace"),
@@ -85,11 +88,13 @@ def must(*argv: str, user: str | None = None, seconds: float = 60, text: str = "
 
 
 def until(check: Callable[[], Found | None], *, seconds: float, what: str) -> Found:
-    """Return the first true value of `check`; give up after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Return the first true value of `check`, which comes within `seconds` on an idle machine."""
+    deadline = time.monotonic() + seconds * _PATIENCE
     while not (value := check()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s in vain for: {what}; the agent: {agent()}")
+            raise TimeoutError(
+                f"waited {seconds * _PATIENCE} s in vain for: {what}; the agent: {agent()}"
+            )
         time.sleep(_POLL_SECONDS)
     return value
 
@@ -240,6 +245,12 @@ def record() -> dict[str, Any] | str | None:
     except ValueError:
         return text
     return parsed
+
+
+def pressure() -> str:
+    """Return what the kernel tells of who has waited for a processor or a disk (support.pace)."""
+    paths = (Path("/proc/pressure/cpu"), Path("/proc/pressure/io"))
+    return "".join(path.read_text(encoding="ascii") for path in paths if path.exists())
 
 
 def processes(unit: str = "mast-agent.service") -> list[str]:
