@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from mast_agent.failure import FINAL_CODES, Code
-from support.expect import CANARIES
+from support.canaries import CANARIES
 
 from chance.changes import WRONG_PASSWORD
 

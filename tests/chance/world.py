@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from support.agent import Agent
+from support.canaries import SUPERUSER_PASSWORD
 from support.migrating import migrating
-from support.postgres import SUPERUSER_PASSWORD, Cluster
+from support.postgres import Cluster
 
 from chance import clock, processes
 from chance.clock import Clock

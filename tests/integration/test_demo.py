@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.agent import SECRET_KEY_BASE, VAULT_KEY, wait_for
+from support.agent import wait_for
+from support.canaries import SECRET_KEY_BASE, VAULT_KEY
 from support.releases import ROOT
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.agent import SECRET_KEY_BASE, VAULT_KEY
-from support.expect import CANARIES, assert_enrolled, assert_no_secret
+from support.canaries import CANARIES, SECRET_KEY_BASE, VAULT_KEY
+from support.expect import assert_enrolled, assert_no_secret
 from support.snippets import enroll, psql
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.agent import Agent, wait_for
+from support.canaries import SUPERUSER_PASSWORD
 from support.expect import assert_failed
 from support.network import deaf_listener, full_backlog, http_responder, resetter
-from support.postgres import BINARIES, SUPERUSER_PASSWORD, free_port
+from support.postgres import BINARIES, free_port
 from support.swarm import Outcome, run_all
 
 if TYPE_CHECKING:

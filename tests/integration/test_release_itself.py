@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import releases
-from support.agent import SECRET_KEY_BASE, VAULT_KEY
+from support.canaries import SECRET_KEY_BASE, VAULT_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path

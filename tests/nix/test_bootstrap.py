@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from support.agent import SECRET_KEY_BASE, VAULT_KEY, Agent, wait_for
+from support.agent import Agent, wait_for
+from support.canaries import SECRET_KEY_BASE, VAULT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

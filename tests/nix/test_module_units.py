@@ -1,4 +1,4 @@
-"""What the module generates, directive by directive."""
+"""What the module generates: what NixOS has of its own, and what each option changes of it."""
 
 from __future__ import annotations
 
@@ -6,138 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from nix.test_one_source import section, variables
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 
-
-def _nixos(*own: str) -> str:
-    """Return what NixOS itself adds to every service; the PATH begins with the service's own."""
-    packages = (*own, "coreutils", "findutils", "gnugrep", "gnused", "systemd")
-    path = ":".join(f"{each}/{folder}" for folder in ("bin", "sbin") for each in packages)
-    return f"""\
-Environment="LOCALE_ARCHIVE=/run/current-system/sw/lib/locale/locale-archive"
-Environment="PATH={path}"
-Environment="TZDIR=/etc/zoneinfo"
-"""
-
-
-_NIXOS = _nixos()
-
-MAST = f"""\
-[Unit]
-After=network.target postgresql.target
-Description=Mast, a dashboard for a small fleet of servers
-Documentation=https://github.com/pachev/mast
-Requires=postgresql.target
-[Service]
-{_NIXOS}\
-Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"
-Environment="ERL_AFLAGS=-kernel inet_dist_use_interface {{127,0,0,1}}"
-Environment="ERL_CRASH_DUMP_SECONDS=0"
-Environment="ERL_EPMD_ADDRESS=127.0.0.1"
-Environment="PHX_HOST=localhost"
-Environment="PHX_SERVER=true"
-Environment="PORT=4000"
-Environment="RELEASE_DISTRIBUTION=sname"
-Environment="RELEASE_NODE=mast@localhost"
-Environment="RELEASE_TMP=/run/mast"
-Type=exec
-ExecStartPre=/nix/store/unit-script-mast-pre-start/bin/mast-pre-start
-ExecStart=mast/bin/mast start
-EnvironmentFile=/run/secrets/mast.env
-EnvironmentFile=-/run/mast/cookie.env
-TimeoutStartSec=15min
-Restart=on-failure
-RestartSec=45s
-KillMode=mixed
-TimeoutStopSec=30s
-User=mast
-DynamicUser=true
-UMask=0077
-RuntimeDirectory=mast
-RuntimeDirectoryMode=0700
-WorkingDirectory=/run/mast
-LimitNOFILE=65536
-LimitCORE=0
-CapabilityBoundingSet=
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateMounts=yes
-PrivateTmp=yes
-PrivateDevices=yes
-DevicePolicy=closed
-PrivateUsers=yes
-PrivateIPC=yes
-ProtectProc=invisible
-ProcSubset=pid
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-RemoveIPC=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-[Install]
-WantedBy=multi-user.target
-"""
-
-AGENT = f"""\
-[Unit]
-[Service]
-{_NIXOS}\
-Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"
-Environment="ERL_CRASH_DUMP_SECONDS=0"
-Environment="MAST_AGENT_ENV_FILE=%d/mast.env"
-Environment="MAST_BIN=mast/bin/mast"
-Environment="MAST_SELF_PORT=22"
-Environment="PHX_HOST=localhost"
-Environment="PORT=4000"
-X-RestartIfChanged=false
-DynamicUser=true
-LoadCredential=mast.env:/run/secrets/mast.env
-PrivateNetwork=yes
-IPAddressDeny=any
-RestrictAddressFamilies=
-RestrictAddressFamilies=AF_UNIX
-[Install]
-WantedBy=mast.service
-"""
-
-ACCESS = f"""\
-[Unit]
-[Service]
-{_nixos("openssh")}\
-Environment="MAST_AGENT_ENV_FILE="
-Environment="MAST_SELF_PORT=22"
-Environment="MAST_SELF_USER=mast-managed"
-[Install]
-WantedBy=mast-agent.service
-"""
-
-ACCESS_ON = f"""\
-[Unit]
-Before=mast.service
-Description=Have mast-agent learn the key with which Mast logs in
-[Service]
-{_NIXOS}\
-X-RestartIfChanged=false
-Type=oneshot
-RemainAfterExit=true
-ExecStart=systemd/bin/systemctl --no-block restart mast-agent.service
-[Install]
-WantedBy=multi-user.target
-"""
 
 DATABASE_URL = (
     'Environment="DATABASE_URL=ecto://mast@localhost:5432/mast?socket_dir=/run/postgresql"'
@@ -240,27 +112,93 @@ def changed(baseline: str, gone: set[str], new: set[str]) -> list[str]:
     return sorted([line for line in lines if line not in gone] + list(new))
 
 
+def parts(text: str) -> tuple[dict[str, list[str]], ...]:
+    """Return the sections Unit, Service and Install of a unit, without the hashes of the store."""
+    return tuple(section(_STORE.sub("", text), name) for name in ("Unit", "Service", "Install"))
+
+
+def test_mast_runs_the_release_as_a_user_of_its_own(configurations: Any) -> None:
+    """With the operator's secrets and a cookie; what it shares with Debian's is compared to that.
+
+    tests/nix/test_one_source.py does so, for the sandbox above all.
+    """
+    unit, service, install = parts(configurations["minimal"]["units"]["mast"])
+    assert unit["Requires"] == ["postgresql.target"]
+    assert service["ExecStart"] == ["mast/bin/mast start"]
+    assert service["EnvironmentFile"] == ["/run/secrets/mast.env", "-/run/mast/cookie.env"]
+    assert service["DynamicUser"] == ["true"]
+    assert service["WorkingDirectory"] == ["/run/mast"]
+    assert install["WantedBy"] == ["multi-user.target"]
+
+
+def test_what_nixos_adds_to_the_agent(configurations: Any) -> None:
+    """Secrets as a credential, a user of its own, no network for a socket, no restart by a switch.
+
+    Its sandbox is the package's: none of that is said again.
+    """
+    unit, service, install = parts(configurations["self-managed"]["units"]["mast-agent"])
+    own = variables(service)
+    assert own["MAST_BIN"] == "mast/bin/mast"
+    assert own["MAST_AGENT_ENV_FILE"] == "%d/mast.env"
+    assert own["MAST_SELF_PORT"] == "22"
+    assert own["DATABASE_URL"].startswith("ecto://mast@localhost:5432/mast?socket_dir=")
+    del service["Environment"]
+    assert service == {
+        "X-RestartIfChanged": ["false"],
+        "DynamicUser": ["true"],
+        "LoadCredential": ["mast.env:/run/secrets/mast.env"],
+        "PrivateNetwork": ["yes"],
+        "IPAddressDeny": ["any"],
+        "RestrictAddressFamilies": ["", "AF_UNIX"],
+    }
+    assert (unit, install["WantedBy"]) == ({}, ["mast.service"])
+
+
+def test_what_nixos_adds_to_access(configurations: Any) -> None:
+    """It has OpenSSH on its PATH, no secrets, and follows the agent."""
+    _, service, install = parts(configurations["self-managed"]["units"]["mast-agent-access"])
+    own = variables(service)
+    assert (own["MAST_AGENT_ENV_FILE"], own["MAST_SELF_USER"]) == ("", "mast-managed")
+    assert "openssh/bin" in own["PATH"].split(":")
+    assert set(service) == {"Environment"}
+    assert install["WantedBy"] == ["mast-agent.service"]
+
+
+def test_turning_access_on_has_the_agent_run_again(configurations: Any) -> None:
+    """Once for each such switch, before Mast, and without waiting for it."""
+    unit, service, install = parts(configurations["self-managed"]["units"]["mast-agent-access-on"])
+    assert unit["Before"] == ["mast.service"]
+    assert service["ExecStart"] == ["systemd/bin/systemctl --no-block restart mast-agent.service"]
+    assert (service["Type"], service["RemainAfterExit"]) == (["oneshot"], ["true"])
+    assert service["X-RestartIfChanged"] == ["false"]
+    assert install["WantedBy"] == ["multi-user.target"]
+
+
 @pytest.mark.parametrize("name", MAST_DIFFERS)
 def test_mast_service(configurations: Any, name: str) -> None:
-    """mast.service has exactly these directives; an option changes what it should, no more."""
-    assert directives(configurations[name]["units"]["mast"]) == changed(MAST, *MAST_DIFFERS[name])
+    """An option changes of mast.service what it should, and no more."""
+    plain = configurations["minimal"]["units"]["mast"]
+    assert directives(configurations[name]["units"]["mast"]) == changed(plain, *MAST_DIFFERS[name])
 
 
 @pytest.mark.parametrize("name", AGENT_DIFFERS)
 def test_mast_agent_service(configurations: Any, name: str) -> None:
-    """What NixOS adds to the agent's own unit is exactly this, and no more than differs."""
+    """An option changes of the agent's unit what it should, and no more."""
+    plain = configurations["self-managed"]["units"]["mast-agent"]
     made = directives(configurations[name]["units"]["mast-agent"])
-    assert made == changed(AGENT, *AGENT_DIFFERS[name])
+    assert made == changed(plain, *AGENT_DIFFERS[name])
 
 
 @pytest.mark.parametrize("name", AGENT_DIFFERS)
 def test_units_of_access(configurations: Any, name: str) -> None:
     """Wherever access is there are these two units, the first for where sshd listens."""
+    plain = configurations["self-managed"]["units"]
     units = configurations[name]["units"]
     made = {unit: directives(text) for unit, text in units.items() if "-access" in unit}
+    differs = ACCESS_DIFFERS.get(name, (set(), set()))
     wanted = {
-        "mast-agent-access": changed(ACCESS, *ACCESS_DIFFERS.get(name, (set(), set()))),
-        "mast-agent-access-on": directives(ACCESS_ON),
+        "mast-agent-access": changed(plain["mast-agent-access"], *differs),
+        "mast-agent-access-on": directives(plain["mast-agent-access-on"]),
     }
     assert made == ({} if name == "without-access" else wanted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from support import status_schema
+from support.canaries import SECRET_KEY_BASE, VAULT_KEY
 from support.pace import Moment
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _T = TypeVar("_T")
-
-SECRET_KEY_BASE = "secret-key-base-canary-" + "k" * 64
-VAULT_KEY = base64.b64encode(b"vault-key-canary-of-32-bytes-xyz").decode()
 
 
 @dataclass(frozen=True, kw_only=True)

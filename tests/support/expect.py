@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from support.agent import SECRET_KEY_BASE, VAULT_KEY
-from support.postgres import SUPERUSER_PASSWORD
+from support.canaries import CANARIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.agent import Agent, Result
     from support.swarm import Outcome
-
-CANARIES = ("mast-canary", SECRET_KEY_BASE, VAULT_KEY, SUPERUSER_PASSWORD, "cookie-canary")
-"""Secrets of the tests' releases and databases, which no output may contain."""
 
 
 def assert_no_secret(text: str, *more: str) -> None:

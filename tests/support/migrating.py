@@ -8,7 +8,7 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from support.agent import SECRET_KEY_BASE, VAULT_KEY
+from support.canaries import SECRET_KEY_BASE, VAULT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
+from support.canaries import SUPERUSER_PASSWORD
+
 BINARIES = max(
     Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None
 )
-SUPERUSER_PASSWORD = "superuser-canary"
 
 
 def free_port() -> int:

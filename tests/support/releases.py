@@ -10,6 +10,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from support.canaries import COOKIE
+
 ROOT = Path(__file__).parents[2]
 VERSION = "0.5.0"
 
@@ -59,7 +61,7 @@ def scripted(directory: Path, script: str, reference: Path) -> Path:
     (application / "priv" / "repo" / "migrations").symlink_to(migrations)
     (directory / "releases").mkdir()
     (directory / "releases" / "start_erl.data").write_text(f"13.1 {VERSION}")
-    (directory / "releases" / "COOKIE").write_text("cookie-canary")
+    (directory / "releases" / "COOKIE").write_text(COOKIE)
     executable = directory / "bin" / "mast"
     executable.parent.mkdir()
     executable.write_text(f"#!/bin/sh\n{script}\n")

@@ -31,7 +31,7 @@ def test_each_has_a_name() -> None:
     assert len(named) == len(CAUSES) > 50
     for name, cause in named.items():
         assert CAUSES[cause.slug] is cause
-        assert cause.slug == name.lower().replace("_", "-")
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", cause.slug), name
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

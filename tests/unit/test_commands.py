@@ -32,6 +32,7 @@ from mast_agent import (
 )
 from mast_agent.failure import Phase, Stopped
 from mast_agent.settings import Options
+from support.canaries import CANARY
 from unit import builders
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from mast_agent.report import Reporter
-
-CANARY = "Zq7_Canary"
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from mast_agent import causes, ecto_options, ecto_url
 from mast_agent.failure import Code, Failure
 from mast_agent.redact import MASK
+from support.canaries import CANARY
 
 # A scheme cannot have an underscore: this never is one.
 _URL = "ecto://mast:pw@db.example/mast"
-CANARY = "Zq7_Canary"
 
 
 def _read(url: str, **mast: str) -> tuple[str, str | None, str, str]:

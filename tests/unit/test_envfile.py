@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         pytest.param(b"A=1\n# zq7canary\0", "line 2", id="nul-in-a-comment"),
         pytest.param(b"\xef\xbb\xbfA=zq7canary\n", "byte order mark", id="byte-order-mark"),
         pytest.param("A=zq7canary\ufffe\n".encode(), "no character", id="noncharacter"),
+        pytest.param(b"export A=zq7canary\n", "'export'", id="export"),
         pytest.param(b"A=zq7canary\n" + b"#" * envfile.MAX_BYTES, "larger", id="too-large"),
     ],
 )

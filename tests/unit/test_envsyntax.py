@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mast_agent import envfile, envsyntax
+from support.canaries import CANARY
 from unit import systemd_parser
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     Reader = Callable[[bytes], dict[str, str]]
 
-CANARY = "Zq7_Canary"
 
 _parse = functools.partial(envsyntax.parse, comments_continue=False)
 READERS: list[Any] = [pytest.param(_parse, id="agent")]

@@ -7,9 +7,9 @@ import base64
 import pytest
 from mast_agent import causes, mast_environment
 from mast_agent.failure import Code, Failure
+from support.canaries import CANARY
 
 VAULT_KEY = base64.b64encode(b"v" * 32).decode()
-CANARY = "Zq7_Canary"
 
 
 @pytest.mark.parametrize(

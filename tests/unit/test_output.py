@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mast_agent.output import Claim, read_claim
 from mast_agent.process import LINE_BYTES, Line, _Splitter
 from mast_agent.redact import MASK
+from support.canaries import CANARY
 from unit.builders import SERVER_ID, output
 
-CANARY = "Zq7_Canary"
 OTHER_ID = "1b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
 
 

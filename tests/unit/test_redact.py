@@ -12,11 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mast_agent.escaping import escape
 from mast_agent.redact import MASK, Redactor, secrets_of
+from support.canaries import CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CANARY = "Zq7_Canary"
 URL = f"ecto://mast:{CANARY}%21@db.example/mast"
 
 
