@@ -103,6 +103,9 @@ def status(
     login_directory: Optional[str] = options.LOGIN_DIRECTORY,
     as_json: bool = options.flag("--json", "Print one JSON document."),
     wait: bool = options.flag("--wait", "Wait until it is decided, for at most the timeout."),
+    watch: bool = options.flag(
+        "--watch", "Like --wait, and show each change; on a terminal in the same place."
+    ),
     managed: bool = options.flag(
         "--managed", "Ask also whether Mast reaches this host: 6 where it does not."
     ),
@@ -125,7 +128,9 @@ def status(
     )
     from mast_agent import commands  # noqa: PLC0415 - not for --help
 
-    return commands.status(given, os.environ, as_json=as_json, wait=wait, managed=managed)
+    return commands.status(
+        given, os.environ, as_json=as_json, wait=wait, watch=watch, managed=managed
+    )
 
 
 @app.command(epilog=usage.examples("check"))

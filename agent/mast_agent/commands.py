@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 10.0
 """How long `check` may take when no timeout is given."""
-STATUS_SECONDS = 4.0
-"""How long `status` looks when it does not wait: 5 s with the start of the program."""
 
 
 def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
@@ -59,6 +56,7 @@ def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
     journal.configure(environ)
     reporter = Reporter(directory, reader.at(config))
     reporter.login(access_.variables(config.mast))
+    reporter.gives_up_in(config.timeout)
     service_manager.extend_start(config.timeout)
     for what in config.overruled:
         reporter.event(Event.OVERRULED, what)
@@ -100,53 +98,24 @@ def status(
     *,
     as_json: bool,
     wait: bool,
+    watch: bool = False,
     managed: bool = False,
 ) -> int:
     """`mast-agent status`. A bug in it is "unknown", which is no verdict on the host."""
+    from mast_agent import showing  # noqa: PLC0415 - only here
     from mast_agent.verdict import State  # noqa: PLC0415 - only here
 
     config: Settings | None = None
     try:
         config, failure = _load(options, environ)
-        text, code = _status(config, failure, environ, as_json=as_json, wait=wait, managed=managed)
+        return showing.run(
+            config, failure, environ, as_json=as_json, wait=wait, watch=watch, managed=managed
+        )
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
         redactor = _redactor(config) if config is not None else None
         console.complain(console.bug(error, redactor), "status", code)
         return code
-    console.say(text)
-    return code
-
-
-def _status(
-    config: Settings,
-    failure: Failure | None,
-    environ: Mapping[str, str],
-    *,
-    as_json: bool,
-    wait: bool,
-    managed: bool,
-) -> tuple[str, int]:
-    """Return what to print, and the exit code."""
-    from mast_agent import status as status_  # noqa: PLC0415 - only here
-    from mast_agent import waiting  # noqa: PLC0415 - as above
-
-    if wait:
-        found = waiting.wait(config, failure, Deadline(config.timeout), managed=managed)
-    else:
-        deadline = Deadline(min(config.timeout, STATUS_SECONDS))
-        found = status_.collect(config, failure, deadline, managed=managed)
-    if as_json:
-        import json  # noqa: PLC0415 - as above
-
-        from mast_agent import render  # noqa: PLC0415 - as above
-
-        text = json.dumps(render.document(found), indent=2)
-    else:
-        from mast_agent import layout, screen  # noqa: PLC0415 - as above
-
-        text = screen.text(found, layout.style(sys.stdout, environ))
-    return text, found.verdict.state.code
 
 
 def check(options: Options, environ: Mapping[str, str]) -> int:

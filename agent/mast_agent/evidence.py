@@ -10,12 +10,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from mast_agent import published as published_
+
 if TYPE_CHECKING:
     from mast_agent.published import Published
     from mast_agent.units import Unit
 
-AT_WORK = ("running", "waiting")
-"""The published states that a process has to be alive for."""
 UNDER_WAY = ("activating", "reloading", "refreshing", "deactivating")
 """The active states of a unit of which more is to be heard."""
 UP = ("active", *UNDER_WAY)
@@ -29,7 +29,7 @@ def alive(published: Published, seen: bool | None, unit: Unit | None) -> bool | 
     `seen` is what /proc says of its process. It says nothing where processes of others are hidden
     (hidepid=, ProtectProc=); then systemd knows the main process of its unit.
     """
-    if published.state not in AT_WORK:
+    if published.state not in published_.AT_WORK:
         return False
     if seen is not None or unit is None or unit.load_state != "loaded":
         return seen

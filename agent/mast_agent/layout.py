@@ -7,7 +7,7 @@ goes on below, where its text begins; in a pipe every line stays whole.
 from __future__ import annotations
 
 import enum
-import textwrap
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Mark(enum.Enum):
     FAILED = ("failed", "✗", "x", "red")
     NOT_REACHED = ("not reached", "·", ".", "bright_black")
     UNKNOWN = ("unknown", "?", "?", "yellow")
+    HIDDEN = ("hidden", "-", "-", "bright_black")
     OFF = ("off", "-", "-", "bright_black")
     WARNING = ("warning", "!", "!", "yellow")
 
@@ -103,17 +104,33 @@ def style(stream: Any, environ: Mapping[str, str]) -> Style:
     terminal = stream is not None and stream.isatty()
     able = terminal and environ.get("TERM") != "dumb"
     forced = environ.get("CLICOLOR_FORCE", "") not in ("", "0")
-    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "").replace("_", "")
     return Style(
         width=max(NARROWEST, shutil.get_terminal_size().columns) if terminal else None,
         colour=not environ.get("NO_COLOR") and (able or forced),
-        utf8=encoding in ("utf8", "utf8sig"),
+        utf8=_is_utf8(getattr(stream, "encoding", None)) and (not terminal or _terminal_is_utf8()),
     )
+
+
+def _is_utf8(encoding: str | None) -> bool:
+    return (encoding or "").lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig")
+
+
+def _terminal_is_utf8() -> bool:
+    """Tell whether the locale is one of UTF-8: Python writes that under LC_ALL=C too (PEP 540)."""
+    import locale  # noqa: PLC0415 - only for a terminal
+
+    return _is_utf8(locale.nl_langinfo(locale.CODESET))
 
 
 def text(pieces: Sequence[Piece], how: Style) -> str:
     """Return the pieces as text, without a line feed at its end."""
     return "\n".join(line for piece in pieces for line in _lines(piece, how))
+
+
+def shown(said: str, how: Style) -> str:
+    """Return a text in characters that can be written there and do nothing but be seen."""
+    said = escape(said)
+    return said if how.utf8 else said.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _lines(piece: Piece, how: Style) -> Iterator[str]:
@@ -161,16 +178,8 @@ def _paragraph(
 
     No text from elsewhere can bring a line or a colour of its own.
     """
-    said = escape(said)
-    if not how.utf8:
-        said = said.encode("ascii", "backslashreplace").decode("ascii")
-    lines = [said]
-    if how.width is not None:
-        # By hand, a word that is longer than the line would be lost behind its edge.
-        wrap = textwrap.TextWrapper(
-            how.width - len(begin), break_on_hyphens=False, replace_whitespace=False
-        )
-        lines = wrap.wrap(said) or [""]
+    said = shown(said, how)
+    lines = [said] if how.width is None else _wrapped(said, how.width - len(begin))
     for number, line in enumerate(lines):
         indent = begin if number == 0 else " " * len(begin)
         whole = f"{indent}{line}".rstrip()
@@ -180,6 +189,48 @@ def _paragraph(
             yield _styled(whole, colour, bold=bold)
         else:
             yield _styled(whole[:only], colour) + whole[only:] if number == 0 else whole
+
+
+def cells(said: str) -> int:
+    """Return how many columns a text takes: two for what is wide in East Asia (UAX 11)."""
+    return len(said) if said.isascii() else sum(map(_cells, said))
+
+
+def _cells(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):  # drawn onto the one before it
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _wrapped(said: str, width: int) -> list[str]:
+    """Return `said` in lines of at most `width` columns, which `textwrap` does not count.
+
+    A word that is longer than a line is broken: its rest would be lost behind the edge.
+    """
+    lines, line = [], ""
+    for word in said.split(" "):
+        longer = f"{line} {word}" if line else word
+        if cells(longer) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while cells(line) > width:
+            end = _fitting(line, width)
+            lines.append(line[:end])
+            line = line[end:]
+    return [*lines, line] if line or not lines else lines
+
+
+def _fitting(word: str, width: int) -> int:
+    """Return how many characters of a word fit, at least one."""
+    used = 0
+    for number, char in enumerate(word):
+        used += _cells(char)
+        if used > width:
+            return max(1, number)
+    return len(word)
 
 
 def _styled(said: str, colour: str | None, *, bold: bool = False) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mast_agent import clock, evidence, remarks, remedies
+from mast_agent import clock, evidence, login_phase, remarks
 from mast_agent.layout import Mark, Row
-from mast_agent.reach import Contact, Reach
 from mast_agent.verdict import State
 
 if TYPE_CHECKING:
@@ -30,8 +29,12 @@ def rows(status: Status, said: Sequence[str] = ()) -> list[Row]:
     at = _stopped_at(status)
     found = []
     for number, phase in enumerate(ORDER):
-        fact = _access(status, said) if phase == "access" else _SEEN[phase](status)
-        if at is not None and phase == at.phase:
+        fact = (
+            login_phase.fact(status, said, enrolled=_enrolled(status))
+            if phase == "access"
+            else _SEEN[phase](status)
+        )
+        if at is not None and phase == at.phase and not _is_over(at, status, fact):
             fact = _of_the_run(at, status)
         elif fact is None or (fact[0] is Mark.UNKNOWN and at is not None):
             fact = _by_the_run(number, at, fact) if at is not None else fact or _unseen(status)
@@ -46,6 +49,12 @@ def _stopped_at(status: Status) -> Published | None:
     last = status.facts.last_word
     over = status.verdict.state in (State.ENROLLED, State.UNREACHED, State.STALE)
     return None if over or last is None or last.state == "enrolled" else last
+
+
+def _is_over(at: Published, status: Status, fact: _Fact | None) -> bool:
+    """Tell whether what is seen now says more than a run that has not come to an end of its own."""
+    broken_off = at.state != "failed" and status.facts.at_work is False
+    return broken_off and fact is not None and fact[0] is Mark.FAILED
 
 
 def _unseen(status: Status) -> _Fact:
@@ -72,14 +81,14 @@ def _of_the_run(last: Published, status: Status) -> _Fact:
         parts = [f"waiting {length}".strip(), attempt, _next(last, now)]
         mark = Mark.WAITING
     elif last.state == "running" and at_work:
-        parts, mark = [f"at work: {last.message}", length], Mark.WAITING
+        parts, mark = [last.message, length], Mark.WAITING
     elif last.state == "failed":
         tries = f"after {last.attempts} attempts" if last.attempts > 1 else ""
         parts, mark = [f"failed {ago}".strip(), tries], Mark.FAILED
     elif last.state == "stopped":
-        parts, mark = [f"stopped {ago}".strip()], Mark.FAILED
+        parts, mark = [f"stopped {ago}".strip()], Mark.WARNING
     else:
-        parts, mark = ["interrupted"], Mark.FAILED
+        parts, mark = ["interrupted"], Mark.WARNING
     count = last.migrations
     if last.phase == "migrations" and count:
         parts.insert(0, f"{count['applied']} of {count['total']} applied")
@@ -93,8 +102,8 @@ def _next(last: Published, now: float) -> str:
     return f"next try in {evidence.span(then - now)}" if then > now else "next try now"
 
 
-def _said(failure: Failure, mark: Mark = Mark.FAILED) -> _Fact:
-    return mark, failure.message
+def _said(failure: Failure) -> _Fact:
+    return Mark.FAILED, failure.message
 
 
 def _release(status: Status) -> _Fact | None:
@@ -113,7 +122,7 @@ def _database(status: Status) -> _Fact | None:
     why = status.settings_failure
     if why is not None:
         if only_root(why):
-            return Mark.UNKNOWN, "not asked"
+            return Mark.HIDDEN, "not asked"
         return Mark.UNKNOWN, f"not asked: {why.message}"
     failure = status.facts.failure
     return None if failure is None else _said(failure)
@@ -178,52 +187,9 @@ def _record(status: Status) -> _Fact | None:
         return Mark.DONE, f"{which}written {then or f'on {kept.enrolled_at}'}"
     if state == "absent":
         return (Mark.WARNING, "absent") if status.facts.server else None
-    return Mark.UNKNOWN, "only root may read it" if state == "unreadable" else state
-
-
-def _access(status: Status, said: Sequence[str]) -> _Fact:
-    seen, who = status.access, status.access.login
-    if status.access_wanted is False:
-        off = (
-            remedies.addressed(f"off: {seen.revoked}", root=status.root) if seen.revoked else "off"
-        )
-        if seen.key == "absent":
-            return Mark.OFF, off
-        return Mark.WARNING, f"{off}; but the key is {seen.key}"
-    failure = seen.failure
-    if failure is not None:
-        if not _enrolled(status) and status.access_wanted:
-            return Mark.NOT_REACHED, "not reached"
-        if not status.access_wanted:
-            return Mark.UNKNOWN, f"unknown whether wanted: {failure.message}"
-        if not any(failure.message in each for each in said):
-            return _said(failure)
-    sshd = {
-        True: "something listens there",
-        False: "nothing listens there",
-        None: "cannot tell whether sshd listens",
-    }
-    parts = [f"{who.user}@{who.host}:{who.port}", f"key {seen.key}", sshd[seen.listening]]
-    mark = Mark.DONE if failure is None else Mark.FAILED
-    if status.facts.looked and (failure is None or status.contact.reach is not Reach.UNKNOWN):
-        parts.append(_contact(status.contact))
-        if status.contact.reach is Reach.LOST and failure is None:
-            mark = Mark.WARNING
-    return mark, ", ".join(part for part in parts if part)
-
-
-def _contact(contact: Contact) -> str:
-    seconds = contact.seconds
-    match contact.reach:
-        case Reach.REACHED:
-            return f"Mast reached it {evidence.span(seconds or 0.0)} ago"
-        case Reach.LOST:
-            since = "never" if seconds is None else f"not for {evidence.span(seconds)}"
-            return f"Mast reached it {since}"
-        case Reach.UNCHECKED:
-            return "not checked by Mast yet"
-        case Reach.UNKNOWN:
-            return "unknown whether Mast reaches it"
+    if state == "unreadable":
+        return Mark.HIDDEN, "only root may read it"
+    return Mark.UNKNOWN, state
 
 
 _SEEN = {

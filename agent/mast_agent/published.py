@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 FILE_NAME = "status.json"
 VERSION = 1
-STATES = ("running", "waiting", "enrolled", "failed", "stopped")
+AT_WORK = ("running", "waiting")
+"""The states that a process has to be alive for."""
+STATES = (*AT_WORK, "enrolled", "failed", "stopped")
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOGIN = ("MAST_SELF_HOST", "MAST_SELF_PORT", "MAST_SELF_USER")
@@ -78,6 +80,7 @@ class Published:
     """What the agent is doing or how it ended. Times are UTC, ISO 8601.
 
     `login` are the variables MAST_SELF_* that were set: an operator's shell does not have them.
+    `gives_up_at` is when a run that is at work ends in any case.
     `problem` is what the enrollment stands in spite of: that it could not be recorded.
     `invocation` is the unit's, None for a run by hand; `boot` the boot's, None where it is hidden.
     """
@@ -88,6 +91,7 @@ class Published:
     since: str
     attempts: int
     next_retry_at: str | None = None
+    gives_up_at: str | None = None
     error: Error | None = None
     server: dict[str, str] | None = None
     migrations: dict[str, int] | None = None
@@ -175,6 +179,7 @@ def _parse(document: dict[str, Any]) -> Published:
         since=untrusted.text(document["since"]),
         attempts=untrusted.number(document["attempts"], most=_MAX_COUNT),
         next_retry_at=untrusted.optional_text(document.get("next_retry_at")),
+        gives_up_at=untrusted.optional_text(document.get("gives_up_at")),
         error=_error(document.get("error")),
         server=_server(document.get("server")),
         migrations=_migrations(document.get("migrations")),

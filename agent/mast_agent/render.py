@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def document(status: Status) -> dict[str, Any]:
         "updated_at": last.updated_at if last else None,
         "attempts": last.attempts if last else None,
         "next_retry_at": last.next_retry_at if last else None,
+        "gives_up_at": last.gives_up_at if last else None,
         "error": _error(status, last.error) if last and last.error else None,
         "server": _server(status),
         "database": {
@@ -127,7 +129,12 @@ def _unit(unit: Unit | None) -> dict[str, Any] | None:
     if unit is None:
         return None
     shown = {key: value for key, value in asdict(unit).items() if key in _UNIT_KEYS}
-    return {**shown, "wanted_by": list(unit.wanted_by)}
+    restart = dt.datetime.fromtimestamp(unit.restart_at, dt.UTC) if unit.restart_at else None
+    return {
+        **shown,
+        "wanted_by": list(unit.wanted_by),
+        "restart_at": restart.isoformat(timespec="seconds") if restart else None,
+    }
 
 
 def _trial(status: Status, report: LoginReport | None) -> dict[str, Any] | None:

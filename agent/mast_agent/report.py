@@ -49,6 +49,7 @@ class Reporter:
         self._publish_failed = False
         self._problem: str | None = None
         self._login: dict[str, str] = {}
+        self._gives_up_at: str | None = None
 
     def event(self, kind: Event, message: str, **fields: object) -> None:
         """Log one event in the current phase."""
@@ -57,6 +58,10 @@ class Reporter:
     def login(self, variables: dict[str, str]) -> None:
         """Publish from now on how Mast logs in to this host, for those who only ask."""
         self._login = variables
+
+    def gives_up_in(self, seconds: float) -> None:
+        """Publish from now on, while it is at work, when this run gives up."""
+        self._gives_up_at = _in(seconds)
 
     @property
     def phase(self) -> Phase:
@@ -112,10 +117,7 @@ class Reporter:
         self._error = _error(failure)
         self._attempts = attempt
         self._notify(f"waiting: {self._told(failure, ended=False)}")
-        retry_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
-        self._publish(
-            "waiting", failure.message, next_retry_at=retry_at.isoformat(timespec="seconds")
-        )
+        self._publish("waiting", failure.message, next_retry_at=_in(seconds))
 
     def enrolled(self, server: Server, *, already: bool, seconds: float) -> None:
         """Note the end: the database confirms that `server` is this host."""
@@ -209,6 +211,7 @@ class Reporter:
             since=self._since,
             attempts=self._attempts,
             next_retry_at=next_retry_at,
+            gives_up_at=self._gives_up_at if state in published.AT_WORK else None,
             error=self._error,
             server=server,
             migrations=self._migrations,
@@ -229,6 +232,12 @@ class Reporter:
                     Event.RECORD_PROBLEM,
                     f"the status cannot be published in {self._directory}: {error.strerror}",
                 )
+
+
+def _in(seconds: float) -> str:
+    """Return the time that is in so many seconds: UTC, ISO 8601."""
+    then = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+    return then.isoformat(timespec="seconds")
 
 
 def _error(failure: Failure) -> Error:

@@ -23,6 +23,9 @@ _UsageError: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
 
+# What newer typers return after an interrupt; no command returns it.
+_INTERRUPTED = 128 + signal.SIGINT
+
 
 def execute(command: Any, arguments: Sequence[str]) -> int:
     """Run one of click's commands, and return the exit code or die by the signal that stopped it.
@@ -49,6 +52,8 @@ def execute(command: Any, arguments: Sequence[str]) -> int:
         raise
     except BaseException as error:  # noqa: BLE001 - the net below the commands' own
         return _end(error)
+    if code == _INTERRUPTED:
+        die_by(signal.SIGINT)
     return code if isinstance(code, int) else 0
 
 

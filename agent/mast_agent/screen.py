@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mast_agent import clock, evidence, layout, phases, remedies, units
+from mast_agent import clock, evidence, layout, phases, published, remedies, units
 from mast_agent.layout import PIPE, Command, Heading, Mark, Note, Piece, Row
 from mast_agent.verdict import State
 
@@ -29,7 +29,8 @@ _VERDICTS = {
     State.UNKNOWN: (Mark.UNKNOWN, "unknown whether enrolled"),
 }
 _WAITS = {"database": "waiting for the database", "migrations": "waiting for the migrations"}
-_JOURNAL = "journalctl -t mast-agent -n 20"
+_LINES = "-n 20"
+_AS_ROOT = "sudo mast-agent status"
 _UNIT_WIDTH = len("mast-agent-access  ")
 
 
@@ -40,19 +41,38 @@ def text(status: Status, how: Style = PIPE) -> str:
 
 def pieces(status: Status) -> list[Piece]:
     """Return all that there is to show."""
-    mark, words = _VERDICTS[status.verdict.state]
-    headline, cause = _split(status)
+    mark = _VERDICTS[status.verdict.state][0]
+    _, cause = _split(status)
     if mark is Mark.DONE and status.facts.concerns:
         mark = Mark.WARNING
     said = [*filter(None, [cause]), *(each.message for each in status.facts.concerns)]
-    found: list[Piece] = [Heading(mark=mark, text=f"{words}: {clock.local(headline)}")]
+    found: list[Piece] = [Heading(mark=mark, text=headline(status))]
     found += [None, *phases.rows(status, said)]
     found += [None, *_units(status)]
     advice = list(_advice(status, cause))
     if advice:
         found += [None, *advice]
-    found += [None, *_end(status)]
+    found += [None, *_closing(status)]
     return found
+
+
+def headline(status: Status) -> str:
+    """Return the first line: the verdict in words, and why."""
+    return f"{_VERDICTS[status.verdict.state][1]}: {reason(status)}{_end(status)}"
+
+
+def _end(status: Status) -> str:
+    """Return when the run that is at work gives up, as far as it says so."""
+    last, now = status.facts.last_word, status.facts.now
+    if status.facts.at_work is not True or last is None or last.gives_up_at is None:
+        return ""
+    then = evidence.moment(last.gives_up_at)
+    return f"; gives up in {evidence.span(then - now)}" if then is not None and then > now else ""
+
+
+def reason(status: Status) -> str:
+    """Return why, as it is on the first line."""
+    return clock.local(_split(status)[0])
 
 
 def _split(status: Status) -> tuple[str, str]:
@@ -71,8 +91,11 @@ def _split(status: Status) -> tuple[str, str]:
     if facts.at_work is not False:
         return _in_a_run(last, summary)
     error = last.error
-    if error is None or last.state != "failed":
+    if error is None:
         return summary, ""
+    begin, found, rest = summary.partition(f": {error.message}")
+    if found and last.state in published.AT_WORK:  # and interrupted there
+        return f"{begin}{rest}", error.message
     _, found, rest = summary.partition(f"{last.phase}: {error.message} (exit {error.code})")
     if not found:
         return summary, ""
@@ -151,9 +174,28 @@ def _advice(status: Status, cause: str) -> Iterator[Piece]:
     for remedy in dict.fromkeys(others):
         if remedy != verdict.remedy:
             yield from _remedy(status, "also", remedy)
-    if verdict.state is State.FAILED or (cause and status.facts.at_work is False):
-        yield Row(label="journal", text="What the agent has said:")
-        yield Command(text=_JOURNAL)
+    unit = _failed_unit(status)
+    if unit and "journalctl" not in verdict.remedy:
+        # By unit: what systemd has said of it is there too, also where the agent never started.
+        yield Row(label="journal", text="What was said last:")
+        yield Command(text=f"journalctl -u {unit} {_LINES}")
+
+
+def _failed_unit(status: Status) -> str:
+    """Return the unit whose failure is shown; "" where none has failed.
+
+    A run by hand has said on its stderr what there was to say.
+    """
+    facts, last = status.facts, status.facts.last_word
+    if status.verdict.state in (State.FAILED, State.PENDING) and facts.at_work is False:
+        agent = facts.agent_unit
+        failed = agent is not None and agent.has_run and agent.result != "success"
+        by_unit = last is not None and last.state == "failed" and last.invocation is not None
+        if failed or by_unit:
+            return "mast-agent"
+    access = status.access_unit
+    wanted = status.access_wanted and facts.concerns
+    return "mast-agent-access" if wanted and access and access.active_state == "failed" else ""
 
 
 def _remedy(status: Status, label: str, remedy: str) -> Iterator[Piece]:
@@ -165,11 +207,12 @@ def _remedy(status: Status, label: str, remedy: str) -> Iterator[Piece]:
         yield Command(text=command)
 
 
-def _end(status: Status) -> Iterator[Note]:
+def _closing(status: Status) -> Iterator[Note]:
     """Return the closing lines: what only root is shown, and the words for programs."""
     why = status.settings_failure
     if phases.only_root(why) and status.verdict.remedy != (why.remedy if why else ""):
-        yield Note(text="As root this also shows what the database says: sudo mast-agent status")
+        also = " and the record" if status.record_state == "unreadable" else ""
+        yield Note(text=f"As root this also shows the database{also}: {_AS_ROOT}")
     facts, state = status.facts, status.verdict.state
     last = facts.last_word
     causes = [last.error.cause] if last is not None and last.error is not None else []
@@ -178,7 +221,8 @@ def _end(status: Status) -> Iterator[Note]:
     found = (facts.failure if facts.failure is not why else None, status.release_failure)
     causes += [each.cause.slug for each in (*found, *facts.concerns) if each is not None]
     access = status.access.failure
-    if access is not None and status.access_wanted is not False:
+    enrolled = state in (State.ENROLLED, State.UNREACHED)
+    if access is not None and enrolled and status.access_wanted is not False:
         causes.append(access.cause.slug)
     code = f", last error's code {last.error.code}" if last is not None and last.error else ""
     named = f"; causes: {', '.join(dict.fromkeys(causes))}" if causes else ""

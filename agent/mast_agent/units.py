@@ -22,6 +22,7 @@ AGENT, MAST, ACCESS = "mast-agent.service", "mast.service", "mast-agent-access.s
 SECONDS = 1.0
 """How long the whole question may take."""
 
+_NEVER = (1 << 64) - 1  # USEC_INFINITY
 _STATE = Path("/run/systemd/units")
 _MANAGER = "org.freedesktop.systemd1"
 
@@ -197,12 +198,17 @@ def _unit(name: str, properties: Any) -> Unit:
         dynamic_user=get("DynamicUser", False),
         groups=(get("Group", ""), *get("SupplementaryGroups", ())),
         env_file=_variable(get("Environment", ()), "MAST_AGENT_ENV_FILE"),
-        # RestartUSecNext is there since systemd 254; what it counts from is the change of state.
-        restart_at=(get("StateChangeTimestamp") + get("RestartUSecNext", get("RestartUSec", 0)))
-        / 1e6
-        if get("SubState") == "auto-restart"
-        else 0.0,
+        restart_at=_restart_at(get) if get("SubState") == "auto-restart" else 0.0,
     )
+
+
+def _restart_at(get: Callable[..., Any]) -> float:
+    """Return when it is started again, 0 for never; it counts from the change of its state.
+
+    RestartUSecNext is there since systemd 254, where the pauses may grow.
+    """
+    pause = get("RestartUSecNext", get("RestartUSec", 0))
+    return (get("StateChangeTimestamp") + pause) / 1e6 if pause < _NEVER else 0.0
 
 
 def _variable(environment: list[str] | tuple[str, ...], name: str) -> str:

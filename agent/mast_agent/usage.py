@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "status": (
         ("mast-agent status", "the verdict, and what it rests on"),
         ("mast-agent status --wait --timeout 2min", "for a script that needs the host"),
+        ("mast-agent status --watch", "for whoever looks on"),
         ("mast-agent status --managed", "also: does Mast reach this host"),
         ("mast-agent status --json", "for a program; docs: reference.md"),
     ),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mast_agent import evidence, remedies, restarting
 from mast_agent.failure import FINAL_CODES, Code
+from mast_agent.published import AT_WORK
 from mast_agent.units import SETUP_FAILURES
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _failed(facts: Facts) -> Verdict | None:
         again = restarting.after(last.error.cause, ended.remedy, unit, facts.mast_unit)
         return replace(ended, remedy=again)
     # What was in the middle of its work has been ended by something that it could not tell.
-    interrupted = last is None or last.state in evidence.AT_WORK
+    interrupted = last is None or last.state in AT_WORK
     if unit is None or not given_up or not interrupted:
         return None
     said = unit.status_text or "the agent has failed"

@@ -16,6 +16,8 @@ from mast_agent.reach import Reach
 from mast_agent.verdict import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mast_agent.failure import Failure
     from mast_agent.settings import Settings
     from mast_agent.status import Status
@@ -28,19 +30,25 @@ CONTACT_SECONDS = 45.0
 """How long `wait` gives a Mast that is known not to come; it checks every 30 s."""
 
 
+def ignore(_found: Status) -> None:
+    """Show nothing of what is seen meanwhile."""
+
+
 def wait(
     config: Settings,
     settings_failure: Failure | None,
     deadline: Deadline,
     *,
     managed: bool = False,
+    seen: Callable[[Status], None] = ignore,
 ) -> Status:
     """Return the first status that is final, or the last one when the deadline has come.
 
     Pending is not final; nor is, for a while, an enrollment that Mast's key has not followed yet.
     With `managed` an enrollment is final when Mast has reached this host since its key was
-    installed, or when it has had the time for that, or is known to be kept out. Raises
-    KeyboardInterrupt when the operator has enough of it.
+    installed, or when it has had the time for that, or is known to be kept out. `seen` is called
+    with each status that is not the last one. Raises KeyboardInterrupt when the operator has enough
+    of it.
     """
     since: float | None = None
     before: Status | None = None
@@ -57,6 +65,7 @@ def wait(
             unseen = not found.facts.looked and (not final or _cut_short(found, seconds))
             return before if unseen and before is not None and before.facts.looked else found
         before = found
+        seen(found)
         time.sleep(deadline.within(1.0))
 
 

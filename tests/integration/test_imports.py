@@ -101,6 +101,17 @@ def test_status(modules: Modules) -> None:
     assert (_ENROLLING | {"psycopg", "rich"}) & found == set()
 
 
+def test_status_for_a_program(modules: Modules) -> None:
+    """As JSON `status` imports nothing that lays text out, nor does a text what makes JSON."""
+    _, found = modules("status", "--json")
+    screen = {f"mast_agent.{name}" for name in ("screen", "phases", "layout", "clock")}
+    assert screen & found == set()
+    assert "mast_agent.render" in found
+    _, found = modules("status")
+    assert screen <= found
+    assert "mast_agent.render" not in found
+
+
 def test_status_with_a_database(modules: Modules, tmp_path: Path) -> None:
     """With a database to ask, `status` adds psycopg and nothing else of the costly ones."""
     code, found = modules(

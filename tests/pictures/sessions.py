@@ -54,6 +54,7 @@ _TIMES = {
     r"waiting(?: for \d+ s)?(?:, attempt \d+)?, next try (?:now|in \d+ s)": (
         "waiting for 2 s, attempt 2, next try in 1 s"
     ),
+    r"(?<=gives up in )\d+ (?:s|min)": "1 min",
     r"(?<= failed )(?:just now|\d+ s ago)": "2 s ago",
     r"(?<= written )(?:just now|\d+ s ago)": "1 s ago",
     r"(?<=confirmed by the database )(?:just now|\d+ s ago)": "just now",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,17 @@ def test_a_transient_error_is_tried_again_with_growing_pauses(failing: dict[str,
     assert len(pauses) == 5
     assert all(later > earlier - 0.3 for earlier, later in pairwise(pauses)), pauses
     assert pauses[-1] > 4 * pauses[0], pauses
+
+
+def test_the_next_start_is_said(failing: dict[str, Any]) -> None:
+    """Between two runs everybody is told when systemd begins the next one."""
+    facts = failing["transient"]["next"]
+    unit = facts["said"]["units"]["mast-agent.service"]
+    assert unit["sub_state"] == "auto-restart", unit
+    said = datetime.fromisoformat(unit["restart_at"]).timestamp()
+    # It is said in whole seconds, and the pauses are of four.
+    assert said - 2 < facts["came"], facts
+    assert said > facts["came"] - 60, facts
 
 
 def test_a_longer_timeout_than_the_units(failing: dict[str, Any]) -> None:

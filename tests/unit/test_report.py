@@ -98,6 +98,23 @@ def test_published_while_waiting(reporter: Reporter, tmp_path: Path) -> None:
     assert found.is_alive()
 
 
+def test_published_when_it_gives_up(reporter: Reporter, tmp_path: Path) -> None:
+    """While it is at work, and only then, it is published when the run ends in any case."""
+    reporter.gives_up_in(300)
+    reporter.enter(Phase.DATABASE, "asking")
+    running = published.load(tmp_path)
+    reporter.waiting(_refused(), 1, 1.0)
+    waiting = published.load(tmp_path)
+    reporter.failed(_refused(), 300.0)
+    failed = published.load(tmp_path)
+    assert running is not None
+    assert waiting is not None
+    assert failed is not None
+    assert running.gives_up_at is not None
+    assert running.gives_up_at > running.updated_at
+    assert (waiting.gives_up_at, failed.gives_up_at) == (running.gives_up_at, None)
+
+
 def test_looking_again_is_still_waiting(reporter: Reporter, tmp_path: Path) -> None:
     """While the next attempt looks again, the published status goes on being a wait."""
     reporter.waiting(_refused(), 1, 1.0)

@@ -45,6 +45,7 @@ _ACCESS_UNIT = unit(
 )
 _WANTED = {"wanted_by": ("mast.service",)}
 _NEXT = "2026-01-02T03:06:17+00:00"
+_END = "2026-01-02T03:09:05+00:00"
 _AS_ROOT = Failure(
     causes.ENV_FILE_UNREADABLE,
     "/etc/mast.env cannot be read",
@@ -81,7 +82,7 @@ _STATES: dict[str, dict[str, Any]] = {
     },
     "waiting": {
         "published": published("waiting", error=_REFUSED, next_retry_at=_NEXT,
-                               message=_REFUSED.message),
+                               gives_up_at=_END, message=_REFUSED.message),
         "agent_unit": unit("activating", sub_state="start", **_WANTED), "alive": True,
         "failure": Failure(causes.REFUSED, _REFUSED.message),
     },
@@ -92,6 +93,44 @@ _STATES: dict[str, dict[str, Any]] = {
             invocation="a" * 32, restart_at=NOW + 300, **_WANTED,
         ),
         "failure": Failure(causes.REFUSED, _REFUSED.message),
+    },
+    "running": {
+        "published": published("running", phase="enroll", attempts=1, gives_up_at=_END,
+                               message="running Mast.Bootstrap.self_enroll!"),
+        "agent_unit": unit("activating", sub_state="start", **_WANTED), "alive": True,
+        "looked": True, "migrations": _ALL,
+    },
+    "stopped": {
+        "published": published("stopped", pid=0, message="stopped by SIGTERM",
+                               invocation="a" * 32),
+        "agent_unit": unit("inactive", invocation="a" * 32, **_WANTED),
+        "failure": Failure(causes.REFUSED, _REFUSED.message),
+    },
+    "interrupted": {
+        "published": published("waiting", error=_REFUSED, pid=0, message=_REFUSED.message),
+        "agent_unit": unit("inactive", **_WANTED),
+        "failure": Failure(causes.REFUSED, _REFUSED.message),
+    },
+    "setup-failure": {
+        "agent_unit": unit("failed", result="exit-code", exit_status=226, **_WANTED),
+        "looked": True, "migrations": _ALL,
+    },
+    "never-started-mast": {
+        "agent_unit": unit("inactive", has_run=False, **_WANTED), "root": False,
+        "mast_unit": unit("failed", name="mast.service", result="exit-code", exit_status=1),
+        "settings_failure": _AS_ROOT, "failure": _AS_ROOT,
+        "concerns": (
+            Failure(
+                causes.MAST_FAILED, "mast.service has failed (exit-code, 1)",
+                remedy="See why: systemctl status --no-pager mast",
+            ),
+        ),
+    },
+    "unreached": {
+        "looked": True, "server": server(), "record": record(), "record_state": "present",
+        "agent_unit": unit("active", sub_state="exited", **_WANTED), "migrations": _ALL,
+        "access": access(), "access_wanted": True, "managed": True,
+        "contact": Contact(reach=Reach.LOST, seconds=400.0, since_key=True),
     },
     "failed": {
         "published": published("failed", phase="release", error=_FINAL, pid=0, attempts=1),
@@ -118,6 +157,7 @@ _STYLES = {
     "120 columns": Style(width=120),
     "80 columns, no UTF-8": Style(width=80, utf8=False),
     "80 columns, colour": Style(width=80, colour=True),
+    "120 columns, colour": Style(width=120, colour=True),
 }
 
 
@@ -127,9 +167,13 @@ def _status(name: str) -> Status:
         "now": NOW, "mast_unit": _MAST, "access_unit": _ACCESS_UNIT,
         "release": found_release(has_bootstrap=True),
     }  # fmt: skip
-    made = plain_status(**{**usual, **_STATES[name]})
+    special = {**usual, **_STATES[name]}
+    managed = special.pop("managed", False)
+    made = plain_status(**special)
     due = remarks.unblocked(judge(made.facts), made.release_failure or made.facts.failure)
     found = remarks.with_concerns(due, made.facts.concerns)
+    if managed:
+        found = remarks.managed(found, None, made.contact)
     return Status(**{**vars(made), "verdict": found})
 
 
@@ -165,6 +209,16 @@ def test_the_same_cause_once(name: str) -> None:
         assert screen.text(status).count(last.error.message) == 1
 
 
+@pytest.mark.parametrize("name", _STATES)
+def test_no_message_twice(name: str) -> None:
+    """Nor is any other cause, or what else an operator has to be told, said more than once."""
+    status = _status(name)
+    found = [status.facts.failure, status.release_failure, *status.access.problems]
+    text = screen.text(status)
+    for each in filter(None, [*found, *status.facts.concerns]):
+        assert text.count(each.message) <= 1, each.message
+
+
 def test_slugs_at_the_end() -> None:
     """The words for programs are on the last line and nowhere else."""
     lines = screen.text(_status("failed")).splitlines()
@@ -187,9 +241,27 @@ def test_nothing_is_cut(piece: Any, width: int, utf8: bool) -> None:  # noqa: FB
     """No line is wider than the terminal, and none but blanks are lost."""
     wrapped = layout.text([piece], Style(width=width, utf8=utf8))
     whole = layout.text([piece], Style(width=100_000, utf8=utf8))
-    assert all(len(line) <= width for line in wrapped.splitlines())
+    assert all(layout.cells(line) <= width for line in wrapped.splitlines())
     assert re.sub(r"\s", "", wrapped) == re.sub(r"\s", "", whole)
     assert utf8 or wrapped.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("web1", 4), ("服务器", 6), ("e\u0301", 1), ("\uff46", 2), ("\uff71", 1), ("⚙", 1)],
+)
+def test_columns(text: str, columns: int) -> None:
+    """A text takes the columns that a terminal gives it."""
+    assert layout.cells(text) == columns
+
+
+def test_wide_text() -> None:
+    """What is wide in East Asia goes on below in time, and is not torn from its accent."""
+    piece = Row(label="cause", text="数据库" * 12 + " " + "e\u0301" * 60)
+    lines = layout.text([piece], Style(width=40)).splitlines()
+    assert max(map(layout.cells, lines)) == 40
+    assert len(lines) == 6
+    assert not any(line.strip().startswith("\u0301") for line in lines)
 
 
 @given(piece=_PIECE, width=st.one_of(st.none(), st.integers(layout.NARROWEST, 200)))

@@ -67,6 +67,7 @@ def _full() -> dict[str, Any]:
         "waiting",
         error=builders.error(),
         next_retry_at="2026-01-02T03:04:06+00:00",
+        gives_up_at="2026-01-02T03:09:05+00:00",
         migrations={"applied": 3, "total": 21},
         server={"id": "id", "name": "web1"},
     )
@@ -76,8 +77,10 @@ def _full() -> dict[str, Any]:
         looked=True,
         server=server(),
         failure=FAILURE,
-        agent_unit=unit("activating", invocation="a" * 32, wanted_by=("mast.service",)),
-        mast_unit=unit("active", name="mast.service"),
+        agent_unit=unit(
+            "activating", invocation="a" * 32, wanted_by=("mast.service",), restart_at=1767323045.0
+        ),
+        mast_unit=unit("active", name="mast.service", restart_at=1767323045.0),
         concerns=(FAILURE,),
     )
     return _document(
@@ -86,7 +89,7 @@ def _full() -> dict[str, Any]:
         release=builders.found_release(),
         release_failure=FAILURE,
         migrations=Progress(applied=20, total=21),
-        access_unit=unit("inactive", name="mast-agent-access.service"),
+        access_unit=unit("inactive", name="mast-agent-access.service", restart_at=1767323045.0),
         record_state="present",
         access=builders.access(
             problems=(FAILURE,), revoked=Revocation(at="2026-01-02T03:04:05+00:00")

@@ -242,6 +242,7 @@ _GOOD: dict[str, object] = {
     "since": "2026-01-02T03:04:05+00:00",
     "attempts": 3,
     "next_retry_at": None,
+    "gives_up_at": None,
     "error": {"cause": "a", "message": "b", "remedy": "c", "code": 69},
     "migrations": {"applied": 1, "total": 2},
     "updated_at": "2026-01-02T03:04:05+00:00",

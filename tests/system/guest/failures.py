@@ -100,11 +100,27 @@ def _transient() -> dict[str, Any]:
             "agent": inside.await_state("auto-restart"),
             "status_nobody": inside.status(user="nobody"),
             "pauses": _pauses(),
+            "next": _next(),
         }
     facts["shipped"] = inside.show(
         "mast-agent.service", "RestartUSec", "RestartSteps", "RestartMaxDelayUSec"
     )
     return facts
+
+
+def _next() -> dict[str, Any]:
+    """Return what is said of the next start, and when it came, in seconds since the epoch."""
+
+    def between() -> dict[str, Any] | None:
+        said = inside.status_json(user="nobody")
+        return said if said["units"]["mast-agent.service"]["restart_at"] else None
+
+    said = inside.until(between, seconds=60, what="a pause")
+    before = said["units"]["mast-agent.service"]["restarts"]
+    inside.until(
+        lambda: int(inside.agent()["NRestarts"]) > before, seconds=60, what="another restart"
+    )
+    return {"said": said, "came": time.time()}
 
 
 def _pauses() -> list[float]:
