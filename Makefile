@@ -11,7 +11,9 @@
 # make fuzz   search with atheris for what breaks the readers and the masking: a minute for each;
 #             TIME=SECONDS, TARGET=NAME takes one, INPUT=FILE tries a find again
 # make soak   300 enrollments by chance while something goes wrong, as root; SEED= RUNS= FIRST=
+#             WORKERS=
 # make crowd N=50   that many agents and one database
+# make reliability   writes the last figures of fuzz, soak and crowd into docs/reliability.md
 # make nix-proof NIXPKGS=…   what holds with that nixpkgs, a tree or a flake reference; BUILD=1 also
 #             builds the package and runs it, ONLY=NAME takes what has that in its name
 #
@@ -24,7 +26,7 @@ VENV = .venv
 PYTHON = $(VENV)/bin/python
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint coverage dist pictures bench fuzz soak crowd nix-proof clean \
+.PHONY: help demo test lint coverage dist pictures bench fuzz soak crowd reliability nix-proof clean \
 	packages-demo packages-test packages-soak packages-install packages-deb
 
 help:
@@ -66,10 +68,14 @@ fuzz: packages-test $(VENV)/fuzz
 	@$(CHANCE).fuzz $(if $(TIME),--seconds "$$TIME") $(if $(TARGET),--target "$$TARGET") $(if $(INPUT),--input "$$INPUT")
 
 soak: packages-soak $(VENV)/dev
-	@$(CHANCE).soak $(if $(SEED),--seed "$$SEED") $(if $(RUNS),--runs "$$RUNS") $(if $(FIRST),--first "$$FIRST")
+	@$(CHANCE).soak $(if $(SEED),--seed "$$SEED") $(if $(RUNS),--runs "$$RUNS") $(if $(FIRST),--first "$$FIRST") \
+	    $(if $(filter-out 0,$(WORKERS)),--workers "$$WORKERS")
 
 crowd: packages-demo $(VENV)/dev
 	@$(CHANCE).crowd $(if $(N),--agents "$$N")
+
+reliability: $(VENV)/dev
+	@$(CHANCE).page
 
 # It needs Nix, git and any Python 3.11, and none of the above.
 # Make gives what is set for it to the shell, where it needs no quoting.

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -26,7 +26,7 @@ from support.postgres import Cluster
 from support.releases import build_reference
 from support.swarm import Outcome, Swarm
 
-from chance import processes, promises
+from chance import figures, processes, promises
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +84,20 @@ def judge(
     return finds
 
 
-def crowd(count: int, seconds: float) -> int:
-    """Let them come, print the figures, and return 1 where a promise is broken."""
+def most_connections(log: str) -> int:
+    """Return how many connections of Mast's role there were at most, by the server's log."""
+    there = most = 0
+    for line in log.splitlines():
+        if "connection authorized: user=mast " in line:
+            there += 1
+        elif "disconnection: " in line and " user=mast " in line:
+            there -= 1
+        most = max(most, there)
+    return most
+
+
+def crowd(count: int, seconds: float) -> dict[str, Any]:
+    """Let them come, print the figures, and return them."""
     reference = build_reference()
     mark = f"crowd-{random.randrange(1 << 32):x}"  # noqa: S311
     with tempfile.TemporaryDirectory(prefix="mast-agent-crowd-") as name:
@@ -93,7 +105,9 @@ def crowd(count: int, seconds: float) -> int:
         directory.chmod(0o755)
         cluster = Cluster(directory / "postgres")
         cluster.initdb()
-        cluster.configure(max_connections=3 * count + 30)
+        cluster.configure(
+            max_connections=3 * count + 30, log_connections="on", log_disconnections="on"
+        )
         cluster.start()
         try:
             cluster.create_role("mast")
@@ -116,19 +130,29 @@ def crowd(count: int, seconds: float) -> int:
 
 def _waves(
     cluster: Cluster, agents: list[Agent], seconds: float, directory: Path, mark: str
-) -> int:
+) -> dict[str, Any]:
     watch = Watch(mark)
     looking = threading.Thread(target=watch.look)
     looking.start()
     finds: list[str] = []
+    waves = {}
     try:
         for wave in ("first", "again"):
-            before = sum(agent.eval_count() for agent in agents)
+            before, logged = sum(agent.eval_count() for agent in agents), len(cluster.log())
             ends = enroll_all(agents, seconds, directory / wave)
             lines = cluster.sql("SELECT id, name FROM servers", DATABASE).splitlines()
             rows = dict(line.split("|", 1) for line in lines)
             finds += judge(agents, ends, rows, seconds)
-            _show(wave, ends, sum(agent.eval_count() for agent in agents) - before, watch.most)
+            served = sorted(end.seconds for end in ends if end.code == 0) or [0.0]
+            waves[wave] = {
+                "evals": sum(agent.eval_count() for agent in agents) - before,
+                "at_a_time": watch.most,
+                "codes": dict(sorted(collections.Counter(end.code for end in ends).items())),
+                "rows": len(rows),
+                "connections": most_connections(cluster.log()[logged:]),
+                "seconds": [served[0], statistics.median(served), served[-1]],
+            }
+            _show(wave, len(agents), waves[wave])
     finally:
         watch.stop()
         looking.join()
@@ -137,19 +161,18 @@ def _waves(
     if left := processes.marked(mark):
         finds.append(f"orphans: {left}")
     print("\n".join(["finds:", *finds]) if finds else "finds: none")
-    return 1 if finds else 0
+    return {"agents": len(agents), "waves": waves, "finds": finds}
 
 
-def _show(wave: str, ends: Sequence[Outcome], evals: int, most: int) -> None:
-    codes = collections.Counter(end.code for end in ends)
-    served = sorted(end.seconds for end in ends if end.code == 0) or [0.0]
+def _show(wave: str, count: int, seen: dict[str, Any]) -> None:
+    first, median, last = seen["seconds"]
     print(
-        f"crowd, {wave}: {len(ends)} agents, {evals} evals, at most {most} at a time; exit codes: "
-        + ", ".join(f"{code}: {number}" for code, number in sorted(codes.items()))
-        + f"; enrolled after {served[0]:.1f} s, {statistics.median(served):.1f} s (median) and "
-        f"{served[-1]:.1f} s",
+        f"crowd, {wave}: {count} agents, {seen['evals']} evals, at most {seen['at_a_time']} at a "
+        "time; exit codes: " + ", ".join(f"{code}: {n}" for code, n in seen["codes"].items())
+        + f"; {seen['rows']} rows; at most {seen['connections']} connections; "
+        f"enrolled after {first:.1f} s, {median:.1f} s (median) and {last:.1f} s",
         flush=True,
-    )
+    )  # fmt: skip
 
 
 def main() -> int:
@@ -157,10 +180,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Many agents, one database.")
     parser.add_argument("--agents", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=300, help="that each of them has")
+    figures.add_option(parser)
     given = parser.parse_args()
     # So that what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    return crowd(given.agents, given.seconds)
+    start = figures.Start()
+    seen = crowd(given.agents, given.seconds)
+    start.keep("crowd", seen, given.figures)
+    return 1 if seen["finds"] else 0
 
 
 if __name__ == "__main__":

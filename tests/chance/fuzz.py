@@ -15,7 +15,11 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from chance import figures
+
+ROOT = figures.ROOT
 KEPT = ROOT / "build" / "fuzz"
 SLOWEST_SECONDS = 10
 """A case that takes longer is a find."""
@@ -29,6 +33,7 @@ def main() -> int:
     parser.add_argument("--target", default="", help="only this one")
     parser.add_argument("--input", type=Path, help="try one case again")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    figures.add_option(parser)
     given = parser.parse_args()
     if given.here:
         _search(given.target, given.seconds)
@@ -42,12 +47,16 @@ def main() -> int:
         TARGETS[given.target].check(given.input.read_bytes())
         print("nothing is wrong with it")
         return 0
+    start = figures.Start()
     names = [given.target] if given.target else list(TARGETS)
-    return max([_watch(name, given.seconds) for name in names])
+    seen = {name: _watch(name, given.seconds) for name in names}
+    if not given.target:
+        start.keep("fuzz", {"seconds": given.seconds, "targets": seen}, given.figures)
+    return 1 if any(each["found"] for each in seen.values()) else 0
 
 
-def _watch(name: str, seconds: int) -> int:
-    """Run one search, print a line about it, and return 1 where it found something."""
+def _watch(name: str, seconds: int) -> dict[str, int | str]:
+    """Run one search, print a line about it, and return its figures."""
     kept = KEPT / name
     kept.mkdir(parents=True, exist_ok=True)
     before = set(kept.iterdir())
@@ -60,17 +69,22 @@ def _watch(name: str, seconds: int) -> int:
     runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     coverage = re.findall(r"cov: (\d+)", done.stderr)
     found = sorted(set(kept.iterdir()) - before)
+    # It may also end without a case that could be kept.
+    seen: dict[str, int | str] = {
+        "executions": runs[1] if runs else "?",
+        "coverage": coverage[-1] if coverage else "?",
+        "found": len(found) or int(done.returncode != 0),
+    }
     print(
-        f"fuzz {name}: {runs[1] if runs else '?'} cases in {took:.0f} s, "
-        f"coverage {coverage[-1] if coverage else '?'}, {len(found)} found",
+        f"fuzz {name}: {seen['executions']} cases in {took:.0f} s, coverage {seen['coverage']}, "
+        f"{seen['found']} found",
         flush=True,
     )
-    if done.returncode == 0 and not found:
-        return 0
-    print(done.stderr[-6000:])
-    for path in found:
-        print(f"again: make fuzz TARGET={name} INPUT={path}")
-    return 1
+    if seen["found"]:
+        print(done.stderr[-6000:])
+        for path in found:
+            print(f"again: make fuzz TARGET={name} INPUT={path}")
+    return seen
 
 
 def _search(name: str, seconds: int) -> NoReturn:

@@ -117,6 +117,6 @@ MAKE: dict[str, Callable[[Happening, World, Host], End | None]] = {
     "lock migrations": _lock,
     "unmigrated": _unmigrated,
     "crowded": _crowded,
-    "delete row": lambda _, world, host: world.delete_rows(host.name),
+    "delete row meanwhile": lambda _, world, host: world.delete_rows(host.name),
     "clock": _clock,
 }

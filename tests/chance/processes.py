@@ -14,22 +14,26 @@ def marked(mark: str) -> list[int]:
 
     Zombies are left out: they have no environment.
     """
+    pids = [int(directory.name) for directory in _all()]
+    return [pid for pid in pids if _has(pid, mark)]
+
+
+def _has(pid: int, mark: str) -> bool:
     wanted = f"\0{MARK}={mark}".encode()
-    found = []
-    for directory in _all():
-        try:
-            environment = (directory / "environ").read_bytes()
-        except OSError:
-            continue
-        if any(wanted + end in b"\0" + environment for end in (b"\0", b"-")):
-            found.append(int(directory.name))
-    return found
+    try:
+        environment = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return any(wanted + end in environment for end in (b"\0", b"-"))
 
 
 def families(mark: str) -> int:
-    """Return how many processes with that mark have a parent without it."""
-    found = set(marked(mark))
-    return sum(parent(pid) not in found for pid in found)
+    """Return how many processes with that mark have a parent without it, and so many evals run.
+
+    What has ended since, or has lost its parent meanwhile, begins no family.
+    """
+    parents = [parent(pid) for pid in marked(mark)]
+    return sum(each > 1 and not _has(each, mark) for each in parents)
 
 
 def parent(pid: int) -> int:
@@ -48,6 +52,18 @@ def tree(pid: int) -> list[int]:
     for each in found:
         found += [child for child, above in parents.items() if above == each]
     return found
+
+
+def held_up(pid: int) -> float:
+    """Return how many seconds `pid` was ready to run, and waited for a processor.
+
+    It is 0 for a process that is gone, and where the kernel does not count it: the second figure
+    of /proc/PID/schedstat, in ns.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def command_lines(mark: str) -> bytes:

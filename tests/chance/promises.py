@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mast_agent.failure import FINAL_CODES, Code
+from support import status_schema
 from support.canaries import CANARIES
 
 from chance.changes import WRONG_PASSWORD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chance.round import Running
     from chance.world import Host
 
 LATE_SECONDS = 3.0
-"""How much longer than its timeout an agent may take, its start included."""
+"""How much longer than its timeout an agent may take, its start included.
+
+What it has waited for a processor comes on top here and below, for that is the machine's doing.
+"""
 STOP_SECONDS = 7.0
 """How long after SIGTERM it may take: the eval has 3 s to end by itself before it is killed."""
 ENROLL_CODES = frozenset(Code) - {Code.BUG, Code.USAGE}
@@ -35,12 +39,15 @@ def no_secret(where: str, content: bytes) -> list[str]:
 def no_secret_kept(directory: Path) -> list[str]:
     """No secret is in any file of a host's."""
     found = []
-    for path in directory.rglob("*"):
-        try:
-            if stat.S_ISREG(path.lstat().st_mode):
-                found += no_secret(path.name, path.read_bytes())
-        except OSError:
-            continue
+    # Files and directories come and go meanwhile, which os.walk does not mind.
+    for place, _, names in os.walk(directory):
+        for name in names:
+            path = Path(place, name)
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    found += no_secret(name, path.read_bytes())
+            except OSError:
+                continue
     return found
 
 
@@ -53,11 +60,14 @@ def ended_well(running: Running) -> list[str]:
     if "Traceback" in running.output:
         found.append("a traceback")
     took = ended - running.began
-    if took > running.timeout + LATE_SECONDS:
-        found.append(f"it took {took:.1f} s, and had {running.timeout:.0f}")
+    if took > running.timeout + LATE_SECONDS + running.held_up:
+        found.append(
+            f"it took {took:.1f} s, had {running.timeout:.0f}, and was held up for "
+            f"{running.held_up:.1f}"
+        )
     if running.stopped_at is not None and signal.SIGKILL not in running.sent:
         took = ended - running.stopped_at
-        if took > STOP_SECONDS:
+        if took > STOP_SECONDS + running.held_up:
             found.append(f"it took {took:.1f} s to be stopped")
     return found
 
@@ -74,7 +84,7 @@ def answered_well(running: Running) -> list[str]:
     code, took = running.process.returncode, (running.ended or 0.0) - running.began
     if code not in STATUS_CODES:
         found.append(f"exit code {code} of status")
-    if took > running.timeout + LATE_SECONDS:
+    if took > running.timeout + LATE_SECONDS + running.held_up:
         found.append(f"status took {took:.1f} s")
     try:
         document = json.loads(running.output)
@@ -82,6 +92,10 @@ def answered_well(running: Running) -> list[str]:
         return [*found, "status printed no JSON"]
     if document["code"] != code:
         found.append(f"status says {document['code']} and ends with {code}")
+    try:
+        status_schema.check(document)
+    except AssertionError as wrong:
+        found.append(f"status is not as its schema says: {wrong}")
     return found
 
 

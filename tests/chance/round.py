@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TURN_SECONDS = 0.02
 LOOK_SECONDS = 0.3
-"""How often the arguments of all processes are looked at."""
+"""How often the arguments of all processes and the files of all hosts are looked at."""
 PATIENCE_SECONDS = 30.0
 """An agent that takes that much longer than it may is killed, so that the soak goes on."""
 
@@ -39,6 +39,7 @@ class Running:
         self.output = ""
         self.began = time.monotonic()
         self.ended: float | None = None
+        self.held_up = 0.0
         environment = {**host.overrides, processes.MARK: mark}
         self.process = host.agent.start_as(host.prefix, *arguments, **environment)
         self._waiter = threading.Thread(target=self._wait, daemon=True)
@@ -55,7 +56,11 @@ class Running:
         self.stopped_at = self.stopped_at or time.monotonic()
 
     def is_over(self) -> bool:
-        """Tell whether it has ended; kill it where that takes much too long."""
+        """Tell whether it has ended; kill it where that takes much too long.
+
+        Note how many seconds it has waited for a processor, which is the machine's doing.
+        """
+        self.held_up = processes.held_up(self.process.pid) or self.held_up
         if self.ended is None and time.monotonic() > self.began + self.timeout + PATIENCE_SECONDS:
             self.process.kill()
         return self.ended is not None
@@ -146,6 +151,8 @@ class Stage:
         if now >= self._looked + LOOK_SECONDS:
             self._looked = now
             self.finds += promises.no_secret("a command line", processes.command_lines(self._mark))
+            for host in self._hosts:
+                self.finds += promises.no_secret_kept(host.agent.state.parent)
 
 
 def converge(host: Host, mark: str, timeout: float) -> Running:

@@ -44,9 +44,9 @@ TO_THE_AGENT = ("TERM", "KILL", "TERM to the group", "KILL to the group")
 TO_THE_EVAL = tuple(f"{kind} of the eval" for kind in TO_THE_AGENT)
 TO_THE_SERVER = (
     "restart", "crash", "down", "pause", "pause of the postmaster", "cut", "lock servers",
-    "lock migrations", "unmigrated", "crowded", "delete row", "clock",
+    "lock migrations", "unmigrated", "crowded", "delete row meanwhile", "clock",
 )  # fmt: skip
-LASTING = frozenset({"wrong setting", "namesake", "delete row"})
+LASTING = frozenset({"wrong setting", "namesake", "delete row", "delete row meanwhile"})
 """What an operator does, or has to do something about; a row may go while it is being verified."""
 _SECONDS = {
     "down": 4.0, "pause": 4.0, "pause of the postmaster": 4.0, "lock servers": 4.0,

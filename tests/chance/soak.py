@@ -8,156 +8,65 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
+import json
 import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.releases import build_reference
 
-from chance import changes, processes, promises, scenario
-from chance.round import Stage, ask, converge, kill_marked
-from chance.world import Host, World
+from chance import figures, promises, scenario
+from chance.run import Run
+from chance.world import World
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from chance.round import Running
-    from chance.scenario import Round, Scenario
-
-REAPED_SECONDS = 2.0
-"""How long something that was killed may take to be gone."""
-CONVERGE_SECONDS = 60.0
-ROW_GOES = frozenset({"delete row", "delete all rows", "restore backup", "namesake"})
+SAY_EACH = 25
+"""After so many runs a line says how far it is."""
 
 
-class Run:
-    """One run, and what it has found."""
+@dataclass
+class Seen:
+    """What some runs have come to; `kinds` is what went wrong, `broken` the runs with a find."""
 
-    def __init__(self, world: World, drawn: Scenario, directory: Path) -> None:
-        self._world = world
-        self._scenario = drawn
-        self._directory = directory
-        self._mark = f"{drawn.seed}-{drawn.number}-{random.randrange(1 << 32):x}"  # noqa: S311
-        self._foreign: set[str] = set()
-        self._gone = False
-        self._outputs: list[str] = []
-        self._hosts: list[Host] = []
-        self.finds: list[str] = []
-        self.codes: collections.Counter[int] = collections.Counter()
-        self.kinds: collections.Counter[str] = collections.Counter()
+    codes: collections.Counter[int] = field(default_factory=collections.Counter)
+    kinds: collections.Counter[str] = field(default_factory=collections.Counter)
+    asked: int = 0
+    broken: int = 0
+    has_clocks: bool = True
 
-    def play(self) -> None:
-        """Play all rounds, and see whether it converges in the end."""
-        world = self._world
-        world.seen = {}
-        world.new_database()
-        world.seen = {}
-        for number in range(self._scenario.foreign_rows):
-            self._foreign.add(f"other-{number}")
-            world.add_row(f"other-{number}", "192.0.2.7")
-        self._hosts = [
-            world.host(self._directory, number) for number in range(self._scenario.hosts)
-        ]
-        try:
-            for number, round_ in enumerate(self._scenario.rounds):
-                self._play_round(round_, f"{self._mark}-{number}")
-            self._converge()
-        finally:
-            kill_marked(self._mark)
+    def add(self, other: Seen) -> None:
+        """Add what other runs have come to."""
+        self.codes += other.codes
+        self.kinds += other.kinds
+        self.asked += other.asked
+        self.broken += other.broken
+        self.has_clocks &= other.has_clocks
 
-    def _play_round(self, round_: Round, mark: str) -> None:
-        with contextlib.ExitStack() as taken_back:
-            for change in round_.changes:
-                changes.make(change, self._scenario, self._world, self._hosts, taken_back)
-                self.kinds[change.kind] += 1
-            for number in round_.hosts:
-                self._hosts[number].overrides |= round_.switches
-            stage = Stage(self._world, self._hosts, mark)
-            ends = stage.play(round_)
-            self.kinds.update(stage.happened)
-            self._find("meanwhile", stage.finds)
-            for number, running in zip(round_.hosts, ends, strict=True):
-                self._look_at_end(running)
-                rightly = promises.gave_up_rightly(running, lasting=round_.is_lasting(number))
-                self._find(running.host.name, rightly, running)
-            for running in stage.asked:
-                self._find("asked meanwhile", promises.answered_well(running), running)
-            for number in round_.hosts:
-                self._hosts[number].overrides.clear()
-        gone = {change.kind for change in round_.changes} | set(stage.happened)
-        self._look_at_rows(rows_may_go=bool(gone & ROW_GOES))
-
-    def _look_at_end(self, running: Running) -> None:
-        self.codes[running.process.returncode] += 1
-        self._outputs.append(
-            f"{running.host.name}: exit {running.process.returncode} after "
-            f"{(running.ended or 0) - running.began:.1f} s\n{running.output}"
-        )
-        self._find(running.host.name, promises.ended_well(running), running)
-        end = time.monotonic() + REAPED_SECONDS
-        while processes.marked(running.mark) and time.monotonic() < end:
-            time.sleep(0.05)
-        if left := kill_marked(running.mark):
-            self._find(running.host.name, [f"orphans: {left}"], running)
-
-    def _look_at_rows(self, *, rows_may_go: bool) -> None:
-        self._world.remember()
-        rows = self._world.rows()
-        self._find("the table", promises.one_row_each(rows, self._hosts, self._foreign))
-        self._gone = rows_may_go or self._gone
-        for host in self._hosts:
-            there = None if self._gone else rows
-            self._find(host.name, promises.recorded_row(host, self._world.seen, there))
-        self._find("a file", promises.no_secret_kept(self._directory))
-
-    def _converge(self) -> None:
-        """With nothing in the way any more, each host is enrolled, and says so."""
-        for host in self._hosts:
-            running = converge(host, f"{self._mark}-end", CONVERGE_SECONDS)
-            self._find(f"{host.name} in the end", promises.ended_well(running), running)
-            if running.process.returncode != 0:
-                self._find(host.name, ["it does not converge"], running)
-            host.planted = None
-        self._look_at_rows(rows_may_go=False)
-        rows = self._world.rows()
-        for host in self._hosts:
-            if not host.record.exists():
-                self._find(host.name, ["enrolled, and no record"])
-            if list(rows.values()).count(host.name) != 1:
-                self._find(host.name, [f"it has no row: {rows}"])
-            asking, document = ask(host, f"{self._mark}-ask")
-            self._find(host.name, promises.answered_well(asking), asking)
-            if document.get("verdict") != "enrolled":
-                self._find(host.name, ["status does not say enrolled"], asking)
-
-    def _find(self, where: str, finds: Sequence[str], running: Running | None = None) -> None:
-        said = f"\n{running.output}" if running is not None else ""
-        self.finds += [f"{where}: {each}{said}" for each in finds]
-
-    def __str__(self) -> str:
-        """What was drawn, what was found, and what the agents have said."""
-        return "\n".join([str(self._scenario), *self.finds, *self._outputs])
+    @classmethod
+    def read(cls, document: dict[str, object]) -> Seen:
+        """Read it again from what JSON has made of its variables."""
+        found = cls(**document)  # type: ignore[arg-type]
+        found.codes = collections.Counter({int(code): n for code, n in found.codes.items()})
+        found.kinds = collections.Counter(found.kinds)
+        return found
 
 
-def soak(seed: int, first: int, runs: int) -> int:
-    """Play the runs, print what was found and the figures; return 1 where something was."""
+def soak(seed: int, first: int, runs: int) -> Seen:
+    """Play the runs one after the other, and print what was found."""
     reference = build_reference()
-    codes: collections.Counter[int] = collections.Counter()
-    kinds: collections.Counter[str] = collections.Counter()
-    broken = 0
-    began = time.monotonic()
+    seen = Seen()
     directory = Path(tempfile.mkdtemp(prefix="mast-agent-soak-"))
     directory.chmod(0o755)
     world = World(directory, reference)
+    seen.has_clocks = world.has_clocks
     try:
         with world.running():
             for number in range(first, first + runs):
@@ -165,43 +74,117 @@ def soak(seed: int, first: int, runs: int) -> int:
                 place.mkdir()
                 run = Run(world, scenario.draw(seed, number), place)
                 run.play()
-                codes += run.codes
-                kinds += run.kinds
+                seen.add(Seen(run.codes, run.kinds, run.asked, bool(run.finds), has_clocks=True))
                 if run.finds:
-                    broken += 1
                     print(f"FOUND in {run}", flush=True)
                 shutil.rmtree(place)
+                if (number + 1 - first) % SAY_EACH == 0:
+                    print(f"soak: runs {first} to {number} are over", flush=True)
             log = promises.no_secret("the server's log", world.cluster.log().encode())
-            broken += len(log)
-            print("\n".join(log), end="")
+            seen.broken += len(log)
+            print("".join(f"FOUND: {each}\n" for each in log), end="")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    return seen
+
+
+def beside_each_other(seed: int, first: int, runs: int, workers: int) -> Seen:
+    """Share the runs among processes, each with a server of its own: most of it is waiting."""
+    bounds = [first + runs * number // workers for number in range(workers + 1)]
+    seen = Seen()
+    with tempfile.TemporaryDirectory(prefix="mast-agent-soaks-") as name:
+        parts = [Path(name, str(number)) for number in range(workers)]
+        shares = zip(bounds, bounds[1:], parts, strict=False)
+        children = [
+            subprocess.Popen(
+                [sys.executable, "-m", "chance.soak", f"--seed={seed}", f"--first={begin}",
+                 f"--runs={end - begin}", f"--part={part}"],
+                cwd=figures.ROOT / "tests",
+            )
+            for begin, end, part in shares if end > begin
+        ]  # fmt: skip
+        try:
+            for child in children:
+                child.wait()
+        finally:
+            for child in children:
+                child.terminate()
+        for child, part in zip(children, parts, strict=False):
+            if part.exists():
+                seen.add(Seen.read(json.loads(part.read_text(encoding="utf-8"))))
+            else:
+                print(f"FOUND: a part of the soak came to no end: {child.args!r}")
+                seen.broken += 1
+    return seen
+
+
+GROUPS = {
+    "before a round": scenario.CHANGES,
+    "the agent": scenario.TO_THE_AGENT,
+    "the eval": scenario.TO_THE_EVAL,
+    "the server, the clock": scenario.TO_THE_SERVER,
+    "the release": tuple({f"{k}={v}" for each in scenario.SWITCHES for k, v in each.items()}),
+}
+"""What goes wrong, by where."""
+
+
+def show(given: argparse.Namespace, seen: Seen, seconds: float) -> dict[str, object]:
+    """Print the figures, and return them."""
     print(
-        f"soak: seed {seed}, runs {first} to {first + runs - 1} in "
-        f"{time.monotonic() - began:.0f} s, {codes.total()} enrollments, "
-        f"{broken} runs with a find"
+        f"soak: seed {given.seed}, runs {given.first} to {given.first + given.runs - 1} in "
+        f"{seconds:.0f} s, {seen.codes.total()} enrollments, {seen.asked} questions, "
+        f"{seen.broken} runs with a find"
     )
-    print("exit codes: " + ", ".join(f"{code}: {n}" for code, n in sorted(codes.items())))
-    print("what went wrong: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
-    if not world.has_clocks:
+    print("exit codes: " + ", ".join(f"{code}: {n}" for code, n in sorted(seen.codes.items())))
+    kinds = {
+        where: {kind: seen.kinds[kind] for kind in group if seen.kinds[kind]}
+        for where, group in GROUPS.items()
+    }
+    for where, found in kinds.items():
+        if found:
+            print(f"{where}: " + ", ".join(f"{kind} {n}" for kind, n in sorted(found.items())))
+    if not seen.has_clocks:
         print("there is no C compiler: no clock has jumped")
-    return 1 if broken else 0
+    return {
+        "seed": given.seed,
+        "first": given.first,
+        "runs": given.runs,
+        "codes": dict(seen.codes),
+        "asked": seen.asked,
+        "broken": seen.broken,
+        "kinds": kinds,
+    }
 
 
 def main() -> int:
-    """Read the command line and soak."""
+    """Read the command line and soak; return 1 where something was found."""
     parser = argparse.ArgumentParser(description="Enroll by chance while things go wrong.")
     parser.add_argument("--seed", type=int, help="another one each time, unless it is given")
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--first", type=int, default=1, help="the number of the first run")
+    parser.add_argument("--workers", type=int, default=1, help="that many runs at a time")
+    figures.add_option(parser)
+    parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     # So that what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if os.geteuid() != 0:
         parser.error("it makes hosts out of namespaces, and small disks: run it as root")
-    seed = random.randrange(1 << 31) if given.seed is None else given.seed  # noqa: S311
-    print(f"soak: seed {seed}", flush=True)
-    return soak(seed, given.first, given.runs)
+    if given.seed is None:
+        given.seed = random.randrange(1 << 31)  # noqa: S311
+    if given.part is not None:
+        seen = soak(given.seed, given.first, given.runs)
+        given.part.write_text(json.dumps(vars(seen)), encoding="utf-8")
+        return 0
+    print(f"soak: seed {given.seed}", flush=True)
+    start, began = figures.Start(), time.monotonic()
+    if given.workers > 1:
+        build_reference()
+        seen = beside_each_other(given.seed, given.first, given.runs, given.workers)
+    else:
+        seen = soak(given.seed, given.first, given.runs)
+    start.keep("soak", show(given, seen, time.monotonic() - began), given.figures)
+    return 1 if seen.broken else 0
 
 
 if __name__ == "__main__":

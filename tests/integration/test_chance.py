@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,21 +30,30 @@ def run(module: str, *arguments: str) -> str:
 
 @pytest.mark.root
 @pytest.mark.usefixtures("reference")
-def test_soak() -> None:
-    """Two runs of the soak, and how it tells what it has seen."""
-    said = run("soak", "--seed", "1", "--runs", "2")
+def test_soak(tmp_path: Path) -> None:
+    """Two runs of the soak, one after the other and beside each other, tell the same."""
+    said = run("soak", "--seed", "1", "--runs", "2", f"--figures={tmp_path}")
     assert "soak: seed 1, runs 1 to 2 in" in said
     assert "0 runs with a find" in said
     assert "exit codes: " in said
+    kept = json.loads((tmp_path / "soak.json").read_text())["figures"]
+    assert (kept["seed"], kept["runs"], kept["broken"]) == (1, 2, 0)
+    run("soak", "--seed", "1", "--runs", "2", "--workers", "2", f"--figures={tmp_path}")
+    again = json.loads((tmp_path / "soak.json").read_text())["figures"]
+    assert again["kinds"]["before a round"] == kept["kinds"]["before a round"]
+    assert sum(again["codes"].values()) == sum(kept["codes"].values())
 
 
 @pytest.mark.usefixtures("reference")
-def test_crowd() -> None:
+def test_crowd(tmp_path: Path) -> None:
     """Three agents take turns, and need no eval when they come again."""
-    said = run("crowd", "--agents", "3", "--seconds", "60")
-    assert "crowd, first: 3 agents, 3 evals, at most 1 at a time; exit codes: 0: 3;" in said
+    said = run("crowd", "--agents", "3", "--seconds", "60", f"--figures={tmp_path}")
+    assert "crowd, first: 3 agents, 3 evals, at most 1 at a time; exit codes: 0: 3; 3 rows;" in said
     assert "crowd, again: 3 agents, 0 evals" in said
     assert "finds: none" in said
+    first = json.loads((tmp_path / "crowd.json").read_text())["figures"]["waves"]["first"]
+    assert (first["rows"], first["codes"]) == (3, {"0": 3})
+    assert first["connections"] > 0
 
 
 def test_fuzz_says_that_atheris_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +88,19 @@ def test_marked_processes_are_seen() -> None:
             os.kill(pid, 9)
         child.wait()
     wait_for(lambda: processes.marked(mark) == [])
+    assert processes.families(mark) == 0
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_no_second_eval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of what was seen and is gone, or an orphan, before its parent is asked for, none counts."""
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    monkeypatch.setattr(processes, "marked", lambda _: [os.getpid(), gone.pid])
+    assert processes.families("any") == 1
+    monkeypatch.setattr(processes, "parent", lambda _: 1)
+    assert processes.families("any") == 0
 
 
 def test_clock_that_jumps(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from chance import changes, happenings, promises, scenario
 from chance.scenario import TO_THE_SERVER, draw
 from chance.world import Host
+from support import status_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,7 @@ def _running(**special: Any) -> Any:
         "began": 100.0,
         "ended": 101.0,
         "timeout": 2.0,
+        "held_up": 0.0,
     }
     return SimpleNamespace(**{**plain, **special})
 
@@ -66,7 +68,8 @@ def _running(**special: Any) -> Any:
         ({"process": SimpleNamespace(returncode=1)}, "exit code 1"),
         ({"process": SimpleNamespace(returncode=3)}, "exit code 3"),
         ({"process": SimpleNamespace(returncode=-15)}, "exit code -15"),
-        ({"ended": 105.1}, "it took 5.1 s, and had 2"),
+        ({"ended": 105.1}, "it took 5.1 s, had 2"),
+        ({"ended": 105.1, "held_up": 0.2}, None),
         ({"timeout": 60.0, "ended": 120.0, "sent": [15], "stopped_at": 110.0}, "10.0 s to be"),
         ({"output": "password: mast-canary"}, "a secret is in the output"),
         ({"output": "Traceback (most recent call last)"}, "a traceback"),
@@ -87,9 +90,11 @@ def test_gave_up_rightly() -> None:
     assert promises.gave_up_rightly(_running(), lasting=False) == []
 
 
-def test_answered_well() -> None:
-    """A status that is no JSON, or ends otherwise than it says, is seen."""
+def test_answered_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status that is no JSON, not of its schema, or ends otherwise than it says, is seen."""
     good = _running(output='{"code": 3}', process=SimpleNamespace(returncode=3))
+    assert "not as its schema says" in promises.answered_well(good)[0]
+    monkeypatch.setattr(status_schema, "check", lambda _: None)
     assert promises.answered_well(good) == []
     for special in (
         {"output": "{"},
@@ -158,4 +163,5 @@ def test_secret_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "below" / "status.json").write_text("fine")
     assert promises.no_secret_kept(tmp_path) == []
     (tmp_path / "below" / "dump").write_text("it is mast-canary")
+    (tmp_path / "gone").symlink_to("nowhere")
     assert promises.no_secret_kept(tmp_path) == ["a secret is in dump"]
