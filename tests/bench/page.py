@@ -33,9 +33,9 @@ class Chapter:
     bars: list[Bar] = field(default_factory=list)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, figures to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """Return a table in Markdown: so many columns of texts, then figures, to the right."""
+    lines = [header, [*["---"] * texts, *["---:"] * (len(header) - texts)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -39,9 +39,11 @@ _DATABASE = "not_enrolled"
 _MARK = '[ "$1" != eval ] || date +%s.%N >{mark}'
 _READY = re.compile(r"^(\d+\.\d+) LOG: +database system is ready to accept", re.MULTILINE)
 _COUNT = "SELECT count(*) FROM schema_migrations"
-_TAKE = "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)"
-_UNTIL_ACCEPTING = "pg_isready -q -h 127.0.0.1 -p {port}"
-_UNTIL_MIGRATED = "[ \"$(psql -XAtqc '" + _COUNT + '\' "$CONNINFO")" = {total} ]'
+TAKE = "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)"
+NEVER = 0
+"""A number of migrations that no migrated database has."""
+UNTIL_ACCEPTING = "pg_isready -q -h 127.0.0.1 -p {port}"
+UNTIL_MIGRATED = "[ \"$(psql -XAtqc '" + _COUNT + '\' "$CONNINFO")" = {total} ]'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ def _accepting(stage: Stage) -> Wait:
     return Wait(
         words="the server accepts connections",
         cluster=cluster,
-        until=_UNTIL_ACCEPTING.format(port=cluster.port),
+        until=UNTIL_ACCEPTING.format(port=cluster.port),
         make_ready=start,
         make_unready=lambda: cluster.stop("fast"),
     )
@@ -133,12 +135,12 @@ class _Migrations:
             return time.time()
 
         def take() -> None:
-            self._connection.execute(_TAKE)
+            self._connection.execute(TAKE)
 
         return Wait(
             words="the last migration is committed",
             cluster=self._cluster,
-            until=_UNTIL_MIGRATED.format(total=self._total),
+            until=UNTIL_MIGRATED.format(total=self._total),
             make_ready=commit,
             make_unready=take,
         )

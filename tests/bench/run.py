@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from bench import booted, enrolling, growth, page, reaction, readme, waiting
+from bench import booted, enrolling, growth, mistaken, page, reaction, readme, waiting
 from bench.stage import PYTHON, stage
 from support.postgres import BINARIES
 
@@ -32,6 +32,7 @@ _CHAPTERS = {
     "reaction": reaction.chapter,
     "waiting": waiting.chapter,
     "growth": growth.chapter,
+    "mistaken": mistaken.chapter,
 }
 
 
