@@ -59,7 +59,7 @@ def _main(
         raise typer.Exit(2)  # nothing was done: a script that meant a command has to notice
 
 
-@app.command(epilog=usage.examples("enroll"))
+@app.command(cls=options.Command, epilog=usage.examples("enroll"))
 def enroll(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -90,7 +90,7 @@ def enroll(
     return commands.enroll(given, os.environ, force=force)
 
 
-@app.command(epilog=usage.examples("status"))
+@app.command(cls=options.Command, epilog=usage.examples("status"))
 def status(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -133,7 +133,7 @@ def status(
     )
 
 
-@app.command(epilog=usage.examples("check"))
+@app.command(cls=options.Command, epilog=usage.examples("check"))
 def check(
     *,
     mast_bin: Optional[str] = options.MAST_BIN,
@@ -164,7 +164,7 @@ def check(
     return commands.check(given, os.environ)
 
 
-@app.command(epilog=usage.examples("reset"))
+@app.command(cls=options.Command, epilog=usage.examples("reset"))
 def reset(
     state_directory: Optional[str] = options.STATE_DIRECTORY,
     runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
@@ -186,7 +186,7 @@ def reset(
     return commands.reset(given, os.environ)
 
 
-@app.command(epilog=usage.examples("access"))
+@app.command(cls=options.Command, epilog=usage.examples("access"))
 def access(
     *,
     env_file: Optional[str] = options.ENV_FILE,

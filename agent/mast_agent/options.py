@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,34 @@ if TYPE_CHECKING:
     from mast_agent.settings import Options
 
 _T = TypeVar("_T")
+
+
+class AsGiven:
+    """For typer's commands and groups: their options are texts and switches, to be taken as given.
+
+    Since 0.28 typer has pydantic look at every value, even at none, and to import that takes as
+    long as all else that `status` does.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters, that for help among them, none of which converts anything."""
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for each in found:
+            if hasattr(each, "get_runtime_param"):
+                each.get_runtime_param = _AsGiven
+        return found
+
+
+class _AsGiven:
+    """What typer is to take for a conversion."""
+
+    @staticmethod
+    def coerce(value: Any, **_: Any) -> Any:
+        return value
+
+
+class Command(AsGiven, TyperCommand):
+    """A command as typer makes it, with options that are taken as given."""
 
 
 def _option(flag: str, variable: str, metavar: str, text: str) -> Any:

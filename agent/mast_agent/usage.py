@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperGroup
 
+from mast_agent import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -79,7 +81,7 @@ environment file, never from the command line.
 {examples("status", "check")}"""
 
 
-class Commands(TyperGroup):
+class Commands(options.AsGiven, TyperGroup):
     """The commands in the order in which they are written, none of their help lines cut."""
 
     def list_commands(self, ctx: Any) -> list[str]:

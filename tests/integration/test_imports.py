@@ -61,8 +61,7 @@ def modules(request: pytest.FixtureRequest, tmp_path: Path) -> Modules:
             timeout=60,
         )
         code, found = json.loads(done.stderr.splitlines()[-1])
-        # typer since 0.28 has pydantic look at every value, which brings much of the costly.
-        return code, set(found) - (_COSTLY if "pydantic" in found else set())
+        return code, set(found)
 
     return run
 
