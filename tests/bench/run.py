@@ -40,14 +40,16 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description="Measure the agent.")
     parser.add_argument("--quick", action="store_true", help="only try whether it works")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often, at least once")
     parser.add_argument("--only", choices=[*_CHAPTERS, "booted"], action="append", default=[])
     parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
     wanted = arguments.only or ([*_CHAPTERS] if arguments.quick else ["booted", *_CHAPTERS])
+    rounds = 2 if arguments.quick else max(1, arguments.rounds)
     begin = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="mast-agent-bench-") as name,
-        stage(Path(name), rounds=2 if arguments.quick else ROUNDS, quick=arguments.quick) as set_up,
+        stage(Path(name), rounds=rounds, quick=arguments.quick) as set_up,
     ):
         chapters = [chapter for each in wanted for chapter in _measure(each, set_up)]
     minutes = (time.monotonic() - begin) / 60
