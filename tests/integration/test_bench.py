@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from bench import measure, page
+from bench import measure, page, readme
 from bench.measure import Command, Cost
 from support.releases import ROOT
 
@@ -32,6 +33,12 @@ def test_everything_is_measured(tmp_path: Path, scratch: Path) -> None:
     text = output.read_text()
     for title in ("Enrolling", "From ready to the eval", "A minute of waiting", "Growth"):
         assert f"\n## {title}\n" in text, text
+    begun = (ROOT / "README.md").read_text("utf-8")
+    asked = re.sub(r"(?<=[ |])\d+(?:\.\d+)?(?= s| MiB)", "?", begun)
+    shown = readme.with_figures(asked, text)
+    assert asked.count("| median ? s") == 2, "README's comparison has figures of the page's"
+    assert "| median ? s" not in shown
+    assert "? s of processor time" not in shown
     bars = text.partition("## What has to hold")[2].partition("\n## ")[0].strip().splitlines()
     assert len(bars) == 2 + 6, text
 

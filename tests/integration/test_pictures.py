@@ -6,7 +6,7 @@ import pytest
 from pictures import drawing, sessions
 from pictures.sessions import SESSIONS, Session
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow(20)]
 
 
 @pytest.fixture(scope="module")

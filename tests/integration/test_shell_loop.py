@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(25)
+
 LOOP = """
 until pg_isready -q -h 127.0.0.1 -p {port}; do sleep 1; done
 exec "$MAST_BIN" eval 'Mast.Bootstrap.self_enroll!'
