@@ -111,6 +111,9 @@ def status(
         return showing.run(
             config, failure, environ, as_json=as_json, wait=wait, watch=watch, managed=managed
         )
+    except BrokenPipeError:
+        # Whoever read the output has enough of it: that is no bug, and `running` ends by it.
+        raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
         redactor = _redactor(config) if config is not None else None
@@ -136,7 +139,7 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
         console.complain(error, reader=reader.at(config))
         return error.code
     except BrokenPipeError:
-        # Whoever read the output has enough of it: that is no bug, and `cli` knows what it is.
+        # Whoever read the output has enough of it: that is no bug, and `running` ends by it.
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         console.complain(console.bug(error, _redactor(config), phases[-1]))

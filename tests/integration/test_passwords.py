@@ -32,7 +32,7 @@ PASSWORDS = (
 # All that differs from run to run.
 _VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:]+\+00:00|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r'|(?<="pid": )\d+|(?<="started": )\d+'
+    r'|(?<="pid": )\d+|(?<="started": )\d+|\d+(?= s ago)'
 )
 
 
@@ -66,7 +66,7 @@ def _normalized(text: str) -> str:
 
 def _status(agent: Agent, capsys: pytest.CaptureFixture[str], *, as_json: bool) -> str:
     commands.status(Options(), agent.environment, as_json=as_json, wait=False)
-    return capsys.readouterr().out
+    return _normalized(capsys.readouterr().out)
 
 
 def _show(agent: Agent, capsys: pytest.CaptureFixture[str]) -> Shown:
@@ -75,8 +75,8 @@ def _show(agent: Agent, capsys: pytest.CaptureFixture[str]) -> Shown:
         result.code,
         _normalized(result.stderr),
         _normalized((agent.runtime / "status.json").read_text()),
-        _normalized(_status(agent, capsys, as_json=False)),
-        _normalized(_status(agent, capsys, as_json=True)),
+        _status(agent, capsys, as_json=False),
+        _status(agent, capsys, as_json=True),
     )
 
 

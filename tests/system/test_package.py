@@ -231,4 +231,4 @@ def test_bash_completes_words_and_files(tree: Path) -> None:
         offer mast-agent enroll --env-file /etc/machine-i
     """
     done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["enroll", "--wait", "", "/etc/machine-id"]
+    assert done.stdout.splitlines() == ["enroll", "--wait --watch", "", "/etc/machine-id"]
