@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import struct
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from mast_agent import listeners
@@ -53,6 +54,41 @@ def test_both_ways_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(listeners, "_ask", forbidden)
         assert mine in _pairs(listeners.find())
+
+
+class _Refusing:
+    """A socket to a kernel without inet_diag: it takes the question and answers with an error."""
+
+    def __init__(self, *_: object) -> None:
+        """Take what a socket takes."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait for nothing."""
+
+    def sendto(self, question: bytes, _: tuple[int, int]) -> int:
+        """Answer with NLMSG_ERROR and ENOENT, and with the question, as netlink(7) has it."""
+        length = 20 + len(question)
+        self.answers = [struct.pack("=LHHLLi", length, 2, 0, 1, 0, -2) + question]
+        return len(question)
+
+    def recv(self, _: int) -> bytes:
+        """Return the answer, of which there is one."""
+        return self.answers.pop()
+
+
+def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its tables are read instead, and an error is not taken for a socket."""
+    table = tmp_path / "tcp"
+    table.write_text(_TCP)
+    monkeypatch.setattr(listeners, "_TABLES", (table,))
+    monkeypatch.setattr(socket, "socket", _Refusing)
+    assert _pairs(listeners.find()) == {("127.0.0.1", 22), ("0.0.0.0", 4000)}
 
 
 def test_without_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

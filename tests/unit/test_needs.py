@@ -34,6 +34,7 @@ def test_key(*, access: bool) -> None:
     ]:
         found = needs.of(row, recorded, Wanted(), access=access, vault=None)
         assert found.key is (access and not known)
+        assert ("public key could not be learned" in str(found)) is found.key
 
 
 def test_differences() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -87,6 +88,27 @@ def test_root_runs_no_eval_where_others_may_write(tmp_path: Path, how: str) -> N
     assert caught.value.code == Code.NOPERM
     assert "--user" in caught.value.remedy
     assert not (tmp_path / "eval").exists()
+
+
+@pytest.mark.parametrize(("mounted", "command"), [(False, "rm -rf"), (True, "umount")])
+def test_what_cannot_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, *, mounted: bool
+) -> None:
+    """What is in the way and stays there is 77, with the command that takes it away."""
+    path = tmp_path / "eval dir"
+    path.mkdir()
+    (path / "eval").write_text("x")
+
+    def busy(*_: object) -> str:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(scratch, "_clear", busy)
+    monkeypatch.setattr(type(path), "is_mount", lambda _: mounted)
+    with pytest.raises(Failure) as caught:
+        scratch.make(path, lambda _: None)
+    assert caught.value.cause is causes.RUNTIME_DENIED
+    # It is quoted, so that it can be pasted.
+    assert f"{command} '{path / 'eval'}'" in caught.value.remedy
 
 
 def test_cannot_be_made(tmp_path: Path) -> None:

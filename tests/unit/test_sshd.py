@@ -68,3 +68,9 @@ def test_an_address_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_hosts_cannot_be_told(name: str) -> None:
     """What listens on another host, or behind a name, is not to be seen here."""
     assert sshd.listens(name, 22) is None
+
+
+def test_a_kernel_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this process may not see the sockets, that is not taken for a closed port."""
+    monkeypatch.setattr(listeners, "find", lambda: None)
+    assert sshd.listens("127.0.0.1", 22) is None

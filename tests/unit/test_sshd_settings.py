@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mast_agent import sshd_settings
+from mast_agent import sshd_settings, tool
 from mast_agent.access import Login
 from mast_agent.account import Account
+from mast_agent.redact import Redactor
+from mast_agent.tool import Ended
 
 USER = "mast-managed"
 LOGIN = Login(host="127.0.0.1", port=22, user=USER)
@@ -136,3 +138,69 @@ def test_every_remedy_can_be_carried_out() -> None:
     for failure in found:
         assert USER in failure.remedy
         assert "systemctl reload ssh" in failure.remedy
+
+
+def _asked(monkeypatch: pytest.MonkeyPatch, program: str | None, ended: Ended | OSError) -> Any:
+    """Return what is learned from an sshd that ends so."""
+
+    def run(argv: list[str], *, seconds: float) -> Ended:
+        assert argv[:3] == [program, "-T", "-C"]
+        assert f"user={USER},host=127.0.0.1," in f"{argv[3]},"
+        assert seconds > 0
+        if isinstance(ended, OSError):
+            raise ended
+        return ended
+
+    monkeypatch.setattr(tool, "find", lambda _: program)
+    monkeypatch.setattr(tool, "run", run)
+    return sshd_settings.ask(LOGIN, "127.0.0.1", Redactor(["secret-canary"]))
+
+
+def test_sshd_is_asked_about_this_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds may depend on who comes from where: Match in sshd_config."""
+    found = _asked(monkeypatch, "/usr/sbin/sshd", Ended(code=0, out=GOOD, err=""))
+    assert found == sshd_settings.parse(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("program", "ended", "why"),
+    [
+        (None, OSError(), "there is no sshd to ask"),
+        ("/x/sshd", OSError(13, "Permission denied"), "/x/sshd cannot be run: Permission denied"),
+        ("/x/sshd", Ended(code=255, out="", err="no hostkeys\nmore"), "sshd -T: no hostkeys"),
+        ("/x/sshd", Ended(code=1, out="", err="a secret-canary\n"), "sshd -T: a [redacted]"),
+    ],
+)
+def test_an_sshd_that_does_not_say_it(
+    monkeypatch: pytest.MonkeyPatch, program: str | None, ended: Ended | OSError, why: str
+) -> None:
+    """The reason is returned in sshd's own words, the first line of them, without a secret."""
+    assert _asked(monkeypatch, program, ended) == why
+
+
+@pytest.mark.parametrize(
+    ("packaged", "linked", "command"),
+    [(True, False, "ln -sfT "), (True, True, "sed -i '1i Include "), (False, False, None)],
+)
+def test_remedy_for_the_rule_of_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str | None,
+    *,
+    packaged: bool,
+    linked: bool,
+) -> None:
+    """The rule is linked; where it is already, sshd_config has to include it."""
+    for name, there in (("_PACKAGED_RULE", packaged), ("_RULE", linked)):
+        path = tmp_path / f"{name}.conf"
+        if there:
+            path.touch()
+        monkeypatch.setattr(sshd_settings, name, path)
+    effective = sshd_settings.parse(GOOD.replace("/var/lib/mast-agent-access/%u", ".ssh/keys"))
+    (failure,) = sshd_settings.problems(effective, LOGIN, "127.0.0.1", _account(), KEY_FILE)
+    assert failure.cause.slug == "sshd-key-file"
+    if command is None:
+        assert "As root: " not in failure.remedy
+    else:
+        assert f"As root: {command}" in failure.remedy
+        assert failure.remedy.endswith("systemctl reload ssh")

@@ -280,3 +280,17 @@ def _type_of_published(directory: Path) -> type:
     assert found is not None
     assert found.is_alive() in (True, False)
     return type(found)
+
+
+@pytest.mark.root
+def test_without_root_nothing_is_given_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who writes into a directory of somebody else's keeps the file, and is not refused."""
+    os.chown(tmp_path, 12345, 12346)
+    given: list[int] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    monkeypatch.setattr(os, "fchown", lambda fd, *_: given.append(fd))
+    storage.write(tmp_path / "x", {}, mode=0o600, durable=False)
+    assert (tmp_path / "x").exists()
+    assert given == []
