@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mast_agent.target import Target
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(10)
+
 PENDING = Failure(causes.MIGRATIONS_PENDING, "some are missing")
 
 

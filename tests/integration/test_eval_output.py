@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(15)
+
 # One line each. What is to be seen of it, and what must never come through.
 NASTY = {
     "escape sequence": (b"a\x1b[31mred\x1b]0;title\x07z", r"a\x1b[31mred\x1b]0;title\x07z"),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from support.agent import Agent
     from support.postgres import Cluster
 
+pytestmark = pytest.mark.slow(10)
+
 _DOWN = "ecto://mast:pw@127.0.0.1:1/mast"
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

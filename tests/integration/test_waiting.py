@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from support.expect import assert_enrolled, waits_for
 from support.migrating import migrating
 from support.snippets import add_row
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from support.agent import Agent
     from support.postgres import Cluster
+
+pytestmark = pytest.mark.slow(15)
 
 
 def test_everything_comes_after_the_agent(
