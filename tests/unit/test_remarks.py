@@ -156,3 +156,13 @@ def test_concerns_leave_the_verdict_s_remedy() -> None:
     assert changed.summary == f"never run; and {_MAST.message}"
     assert changed.remedy == "Start it"
     assert remarks.with_concerns(_PENDING, remarks.relevant([_SILENT], State.PENDING)) == _PENDING
+
+
+@pytest.mark.parametrize(("state", "waits"), [("inactive", False), ("activating", True)])
+def test_no_remedy_kills_a_run_that_is_at_work(state: str, *, waits: bool) -> None:
+    """While one is, what would restart it says to wait; what lets it be stays."""
+    kills = Failure(causes.REFUSED, "x", remedy="Then: systemctl restart --no-block mast-agent")
+    spares = Failure(causes.REFUSED, "x", remedy="Then: systemctl start postgresql")
+    remarks.patient([kills, spares], _facts(agent_unit=unit(state)))
+    assert (kills.remedy == "Wait for the run that is at work") is waits
+    assert spares.remedy == "Then: systemctl start postgresql"

@@ -204,3 +204,9 @@ def test_remedy_for_the_rule_of_the_package(
     else:
         assert f"As root: {command}" in failure.remedy
         assert failure.remedy.endswith("systemctl reload ssh")
+
+
+def test_empty_lines_are_no_settings() -> None:
+    """A keyword may come several times, in any case; what is empty says nothing."""
+    found = sshd_settings.parse("\nPort 22\n  \nport 2222\nbanner\n")
+    assert found == {"port": ["22", "2222"], "banner": [""]}
