@@ -75,6 +75,6 @@ def test_interrupted(scratch: Path, reference: Path) -> None:
     finally:
         os.killpg(demo.pid, signal.SIGINT)
         code = demo.wait(30)
-    assert code == 128 + signal.SIGINT
+    assert code == 128 + signal.SIGINT, (directory / "log").read_text()
     assert list((directory / "tmp").iterdir()) == []
     assert _left_over(directory) == []
