@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, login, servers
+from mast_agent import causes, needs, servers
 from mast_agent.failure import Failure
 from mast_agent.servers import Place
 
@@ -28,7 +28,7 @@ def of(rows: Sequence[Server], row: Server, this: Host, want: Wanted) -> list[Fa
     """Return what there is to say of `row`, which is this host's, among all `rows`."""
     found = [
         Failure(causes.ROW_DIFFERS, f"its row in Mast still has {each}")
-        for each in login.differences(row, want)
+        for each in needs.differences(row, want)
     ]
     others = [*servers.candidates(rows, this, want), *servers.leading_here(rows, this, want)]
     doubles = {each.id: each for each in others if each.id != row.id}

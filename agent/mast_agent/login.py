@@ -1,7 +1,6 @@
 """How Mast is to log in to its own host: MAST_SELF_HOST, MAST_SELF_PORT, MAST_SELF_USER.
 
-Mast.Bootstrap reads the same variables. What they lack is Mast.Bootstrap's to fill in, and so
-says nothing about a row that somebody else has made.
+Mast.Bootstrap reads the same variables. What they lack is Mast.Bootstrap's to fill in.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import causes, host
+from mast_agent import causes
 from mast_agent.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from mast_agent.snapshot import Server
 
 HOST, PORT, USER = "MAST_SELF_HOST", "MAST_SELF_PORT", "MAST_SELF_USER"
 DEFAULT_PORT = 22
@@ -57,28 +54,6 @@ def require_usable(mast: Mapping[str, str]) -> None:
             f"{PORT} is not a port",
             remedy=f"Set {PORT} to a number from 1 to 65535, or leave it out for 22",
         )
-
-
-def differences(server: Server, want: Wanted) -> list[str]:
-    """Say in which of its columns the row of this host has not what is set; empty for none.
-
-    Two loopback addresses are one, unless Mast cannot reach the one that the row has. A column
-    that this Mast does not have is none that differs.
-    """
-    found = []
-    if want.host and server.host and not _same_host(server.host, want.host):
-        found.append(f"host {server.host} where {HOST} is {want.host}")
-    if want.port and server.port and server.port != want.port:
-        found.append(f"port {server.port} where {PORT} is {want.port}")
-    if want.user and server.user and server.user != want.user:
-        found.append(f"user {server.user} where {USER} is {want.user}")
-    return found
-
-
-def _same_host(has: str, wants: str) -> bool:
-    if host.same(has, wants):
-        return True
-    return host.is_loopback(has) and host.is_loopback(wants) and not is_ipv6(has)
 
 
 def is_ipv6(text: str) -> bool:

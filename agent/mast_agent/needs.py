@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent import login
+from mast_agent import host, login
 
 if TYPE_CHECKING:
     from mast_agent.login import Wanted
@@ -55,9 +55,31 @@ def of(
     mine = recorded if recorded is not None and recorded.server_id == row.id else None
     return Needs(
         key=access and key(row, mine) is None,
-        differences=tuple(login.differences(row, want)),
+        differences=tuple(differences(row, want)),
         vault=mine is not None and mine.vault is not None and mine.vault != vault,
     )
+
+
+def differences(server: Server, want: Wanted) -> list[str]:
+    """Say in which of its columns the row of this host has not what is set; empty for none.
+
+    Two loopback addresses are one, unless Mast cannot reach the one that the row has. A column
+    that this Mast does not have is none that differs.
+    """
+    found = []
+    if want.host and server.host and not _same_host(server.host, want.host):
+        found.append(f"host {server.host} where {login.HOST} is {want.host}")
+    if want.port and server.port and server.port != want.port:
+        found.append(f"port {server.port} where {login.PORT} is {want.port}")
+    if want.user and server.user and server.user != want.user:
+        found.append(f"user {server.user} where {login.USER} is {want.user}")
+    return found
+
+
+def _same_host(has: str, wants: str) -> bool:
+    if host.same(has, wants):
+        return True
+    return host.is_loopback(has) and host.is_loopback(wants) and not login.is_ipv6(has)
 
 
 def key(row: Server, recorded: Record | None) -> Key | None:

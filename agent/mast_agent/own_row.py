@@ -78,7 +78,7 @@ class OwnRow:
 
     def differences(self, row: Server) -> list[str]:
         """Return in what the row is not as MAST_SELF_* have it."""
-        return login.differences(row, self._wanted)
+        return needs.differences(row, self._wanted)
 
     def remember(self, row: Server, snapshot: Snapshot, asked: Key | None) -> None:
         """Record the row. `asked` is the key that an eval has told just now, None without one.

@@ -26,8 +26,8 @@ from mast_agent import (
 )
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
+from mast_agent.judge import judge
 from mast_agent.reach import UNKNOWN, Contact
-from mast_agent.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from mast_agent.access import Access
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mast_agent.snapshot import Server, Snapshot
     from mast_agent.target import Target
     from mast_agent.units import Unit
+    from mast_agent.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How Mast is to log in to its own host, and whether its row says so."""
+"""How Mast is to log in to its own host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 from mast_agent import causes, login
 from mast_agent.failure import Failure
 from mast_agent.login import Wanted
-from unit.builders import server
 
 
 def test_what_is_set() -> None:
@@ -42,28 +41,3 @@ def test_malformed_port(port: str) -> None:
     assert caught.value.cause is causes.VARIABLE_MALFORMED
     assert login.PORT in caught.value.message
     assert login.wanted({login.PORT: port}) == Wanted()
-
-
-@pytest.mark.parametrize(
-    ("has", "wanted", "different"),
-    [
-        ({}, Wanted(), []),
-        ({"host": "10.0.0.1", "port": 2222, "user": "x"}, Wanted(), []),
-        ({"host": "localhost"}, Wanted(host="127.0.0.1"), []),
-        ({"host": "Mast.LAN."}, Wanted(host="mast.lan"), []),
-        ({"host": None, "port": None, "user": None}, Wanted(host="a", port=1, user="b"), []),
-        ({"host": "::1"}, Wanted(host="127.0.0.1"), ["host ::1"]),
-        ({"host": "10.0.0.1"}, Wanted(host="10.0.0.2"), ["host 10.0.0.1"]),
-        ({"port": 22}, Wanted(port=2222), ["port 22"]),
-        ({"user": "ubuntu"}, Wanted(user="mast"), ["user ubuntu"]),
-        (
-            {"host": "10.0.0.1", "port": 22, "user": "u"},
-            Wanted(host="h", port=2, user="v"),
-            ["host 10.0.0.1", "port 22", "user u"],
-        ),
-    ],
-)
-def test_differences(has: dict[str, object], wanted: Wanted, different: list[str]) -> None:
-    """What is set and what the row has are compared, each column by itself."""
-    found = login.differences(server(**has), wanted)
-    assert [each.split(" where ")[0] for each in found] == different

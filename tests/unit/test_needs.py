@@ -44,6 +44,31 @@ def test_differences() -> None:
     assert str(found) == "the row still has port 22 where MAST_SELF_PORT is 2222"
 
 
+@pytest.mark.parametrize(
+    ("has", "wanted", "different"),
+    [
+        ({}, Wanted(), []),
+        ({"host": "10.0.0.1", "port": 2222, "user": "x"}, Wanted(), []),
+        ({"host": "localhost"}, Wanted(host="127.0.0.1"), []),
+        ({"host": "Mast.LAN."}, Wanted(host="mast.lan"), []),
+        ({"host": None, "port": None, "user": None}, Wanted(host="a", port=1, user="b"), []),
+        ({"host": "::1"}, Wanted(host="127.0.0.1"), ["host ::1"]),
+        ({"host": "10.0.0.1"}, Wanted(host="10.0.0.2"), ["host 10.0.0.1"]),
+        ({"port": 22}, Wanted(port=2222), ["port 22"]),
+        ({"user": "ubuntu"}, Wanted(user="mast"), ["user ubuntu"]),
+        (
+            {"host": "10.0.0.1", "port": 22, "user": "u"},
+            Wanted(host="h", port=2, user="v"),
+            ["host 10.0.0.1", "port 22", "user u"],
+        ),
+    ],
+)
+def test_each_column(has: dict[str, object], wanted: Wanted, different: list[str]) -> None:
+    """What is set and what the row has are compared, each column by itself."""
+    found = needs.differences(server(**has), wanted)
+    assert [each.split(" where ")[0] for each in found] == different
+
+
 def test_vault_key() -> None:
     """Another MAST_VAULT_KEY than the last eval's is to be tried; an unknown one is not."""
     digest = needs.vault_digest(VAULT, "id")

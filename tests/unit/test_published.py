@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from mast_agent import __version__, access, published, render, screen
 from mast_agent.access import Access
 from mast_agent.facts import Facts
+from mast_agent.judge import judge
 from mast_agent.status import Status
 from mast_agent.storage import UnusableError
-from mast_agent.verdict import judge
 from unit import builders
 
 if TYPE_CHECKING:

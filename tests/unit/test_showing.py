@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mast_agent import settings, showing, status
 from mast_agent.failure import Stopped
+from mast_agent.judge import judge
 from mast_agent.settings import Options
-from mast_agent.verdict import judge
 from unit.builders import error, published, server, unit
 from unit.test_render import _status as plain_status
 from unit.test_screen import NOW

@@ -13,12 +13,13 @@ from jsonschema import Draft202012Validator
 from mast_agent import causes, published, reach, render
 from mast_agent.access import Login
 from mast_agent.failure import Failure
+from mast_agent.judge import judge
 from mast_agent.login_report import LoginReport
 from mast_agent.migrations import Progress
 from mast_agent.reach import Contact, Reach
 from mast_agent.revocation import Revocation
 from mast_agent.status import Status
-from mast_agent.verdict import State, Verdict, judge
+from mast_agent.verdict import State, Verdict
 from support import status_schema
 from unit import builders, test_verdict
 from unit.builders import record, server, unit

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from mast_agent import causes
 from mast_agent.facts import Facts
 from mast_agent.failure import Failure
+from mast_agent.judge import judge
 from mast_agent.units import SETUP_FAILURES
-from mast_agent.verdict import State, judge
+from mast_agent.verdict import State
 from unit import builders
 from unit.builders import error, published, record, server, unit
 
