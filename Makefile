@@ -2,7 +2,7 @@
 # make test   run all tests
 # make deb    build the Debian package; make deb-source its source package;
 #             make install DESTDIR= PREFIX= for everything else
-# make lint   ruff, mypy, shellcheck
+# make lint   ruff, mypy, which room of the agent imports which, shellcheck
 # make coverage  which lines and branches of the agent the unit and integration tests run, and
 #             whether those are enough
 # make dist   what a release has, into dist/: both Debian packages, an sdist, SHA256SUMS
@@ -47,6 +47,7 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff check --quiet
 	$(VENV)/bin/ruff format --check --quiet
 	$(VENV)/bin/mypy --no-error-summary
+	@said=$$($(VENV)/bin/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	git ls-files -z -- 'scripts/*' '*.sh' .ci/run systemd/mast-prepare 'debian/*.p*' \
 	    'tests/system/before-debhelper/p*' | xargs -0 shellcheck
 

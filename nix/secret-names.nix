@@ -5,7 +5,7 @@ let
   matches = pattern: text: builtins.match pattern text != null;
 
   # As a word of its own, so that MONKEY is none; as the last word; and as a part of any word. The
-  # same as in agent/mast_agent/redact.py.
+  # same as in agent/mast_agent/text/redact.py.
   words = "PASS|PASSCODE|PWD|PW|KEYS?|APIKEY|COOKIE|SALT|DSN|JWT|CREDS";
   ends = "AUTH|AUTHORIZATION";
   parts = "SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|BEARER|WEBHOOK";

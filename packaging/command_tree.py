@@ -88,7 +88,7 @@ def walk(group: Any, name: str) -> Program:
 
 
 def _command(name: str, command: Any) -> Command:
-    from mast_agent.usage import EXAMPLES  # noqa: PLC0415 - as above
+    from mast_agent.commands.usage import EXAMPLES  # noqa: PLC0415 - as above
 
     paragraphs = _paragraphs(command.help)
     return Command(

@@ -28,7 +28,7 @@ def main() -> None:
     gc.set_threshold(_GARBAGE)
 
     from mast_agent.cli import execute  # noqa: PLC0415 - keeps the import of this module free
-    from mast_agent.ending import leave  # noqa: PLC0415 - as above
+    from mast_agent.host.ending import leave  # noqa: PLC0415 - as above
 
     leave(execute(sys.argv[1:]))
 

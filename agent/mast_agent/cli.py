@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Optional
 
-from mast_agent import __version__, lean
+from mast_agent import __version__
+from mast_agent.host import lean
 
 with lean.without("rich"):
     import typer
 
-from mast_agent import options, running, usage
+from mast_agent.commands import options, running, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def enroll(
         user=user,
         access=access,
     )
-    from mast_agent import commands  # noqa: PLC0415 - not for --help
+    from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.enroll(given, os.environ, force=force)
 
@@ -126,7 +127,7 @@ def status(
         access_directory=access_directory,
         login_directory=login_directory,
     )
-    from mast_agent import commands  # noqa: PLC0415 - not for --help
+    from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.status(
         given, os.environ, as_json=as_json, wait=wait, watch=watch, managed=managed
@@ -159,7 +160,7 @@ def check(
         user=user,
         access_directory=access_directory,
     )
-    from mast_agent import commands  # noqa: PLC0415 - not for --help
+    from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.check(given, os.environ)
 
@@ -181,7 +182,7 @@ def reset(
         runtime_directory=runtime_directory,
         access_directory=access_directory,
     )
-    from mast_agent import commands  # noqa: PLC0415 - not for --help
+    from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.reset(given, os.environ)
 
@@ -221,7 +222,7 @@ def access(
         access_directory=access_directory,
         login_directory=login_directory,
     )
-    from mast_agent import commands  # noqa: PLC0415 - not for --help
+    from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.access(
         given, os.environ, revoke=revoke, unless_revoked=unless_revoked, tidy=tidy

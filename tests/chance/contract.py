@@ -8,10 +8,10 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from mast_agent import public_key
-from mast_agent.output import Claim, Output, read_claim
-from mast_agent.process import Line
-from mast_agent.redact import Redactor
+from mast_agent.access import public_key
+from mast_agent.enroll.output import Claim, Output, read_claim
+from mast_agent.host.process import Line
+from mast_agent.text.redact import Redactor
 
 from chance.draw import CANARY, Draw, Target, assert_one_line
 

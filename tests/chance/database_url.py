@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mast_agent import causes, ecto_url, libpq
-from mast_agent.failure import Code, Failure
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres import ecto_url, libpq
 from psycopg.conninfo import conninfo_to_dict
 
 from chance.draw import CANARY, Draw, Target
 from chance.masking import assert_masked
 
 if TYPE_CHECKING:
-    from mast_agent.target import Target as Database
+    from mast_agent.postgres.target import Target as Database
 
 _QUERY_KEYS = (
     "ssl", "sslmode", "socket_dir", "socket", "port", "username", "password", "pool_size",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mast_agent import envfile, envsyntax
+from mast_agent.config import envfile, envsyntax
 from unit import systemd_parser
 
 from chance.draw import CANARY, Draw, Target

@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mast_agent import process, redact
-from mast_agent.escaping import escape
-from mast_agent.output import Output
-from mast_agent.process import LINE_BYTES
-from mast_agent.redact import MASK, Redactor
+from mast_agent.enroll.output import Output
+from mast_agent.host import process
+from mast_agent.host.process import LINE_BYTES
+from mast_agent.text import redact
+from mast_agent.text.escaping import escape
+from mast_agent.text.redact import MASK, Redactor
 
 from chance.draw import Draw, Target, assert_one_line
 

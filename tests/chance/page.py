@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mast_agent.failure import Code
+from mast_agent.failures.cause import Code
 
 from chance import figures
 

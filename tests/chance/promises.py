@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent.failure import FINAL_CODES, Code
+from mast_agent.failures.cause import FINAL_CODES, Code
 from support import status_schema
 from support.canaries import CANARIES
 

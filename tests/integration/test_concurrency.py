@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import host
-from mast_agent.evaluation import EXPRESSION
+from mast_agent.enroll.evaluation import EXPRESSION
+from mast_agent.host import identity
 from support.agent import wait_for
 from support.copying import copy_database
 from support.expect import assert_enrolled
@@ -152,7 +152,7 @@ def test_fifty_agents_come_back_spread_out(
     They come to it by an address that is not loopback, as other hosts do: a server on its own
     host has one agent, which need not be spread out.
     """
-    address = min(each for each in host.identify().addresses if ":" not in each)
+    address = min(each for each in identity.identify().addresses if ":" not in each)
     own_cluster.configure(
         log_connections="on", log_line_prefix="%n ", listen_addresses=f"127.0.0.1,{address}"
     )

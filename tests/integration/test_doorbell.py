@@ -9,17 +9,19 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, doorbell, ecto_url
-from mast_agent.deadline import Deadline
-from mast_agent.doorbell import COUNT_SECONDS, Doorbell
-from mast_agent.failure import Failure
+from mast_agent.enroll import doorbell
+from mast_agent.enroll.doorbell import COUNT_SECONDS, Doorbell
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.deadline import Deadline
+from mast_agent.postgres import ecto_url
 from unit.builders import target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mast_agent.target import Target
+    from mast_agent.postgres.target import Target
     from support.postgres import Cluster
 
 pytestmark = pytest.mark.slow(10)

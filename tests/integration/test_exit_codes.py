@@ -26,12 +26,12 @@ pytestmark = pytest.mark.slow(15)
 # A bug that nobody has thought of, in the middle of the agent, with a secret in its text.
 BUG = """
 import os
-from mast_agent import host
+from mast_agent.host import identity
 
 def identify():
     raise LookupError("unheard-of: " + os.environ["DATABASE_URL"])
 
-host.identify = identify
+identity.identify = identify
 """
 
 

@@ -128,9 +128,9 @@ def test_an_address_is_not_enough(agent: Agent, cluster: Cluster, database: str)
 
 
 def _addresses() -> list[str]:
-    from mast_agent import host  # noqa: PLC0415 - what the agent sees of this machine
+    from mast_agent.host import identity  # noqa: PLC0415 - what the agent sees of this machine
 
-    return sorted(host.identify().addresses)
+    return sorted(identity.identify().addresses)
 
 
 def test_moved_sshd(own: Agent, cluster: Cluster, database: str) -> None:

@@ -16,11 +16,30 @@ Modules = Callable[..., tuple[int, set[str]]]
 
 #: What enrolling alone needs; what costs more than a millisecond, and is seldom needed; what asks a
 #: database.
-_ENROLLING = {"tenacity", "structlog", "mast_agent.enrollment", "mast_agent.evaluation"}
+_ENROLLING = {
+    "tenacity",
+    "structlog",
+    "mast_agent.enroll.enrollment",
+    "mast_agent.enroll.evaluation",
+}
 _COSTLY = {"asyncio", "ssl", "secrets", "hmac", "rich", "pydantic"}
-_DATABASE = {"psycopg", "mast_agent.ecto_url", "mast_agent.asking", "mast_agent.service_user"}
+_DATABASE = {
+    "psycopg",
+    "mast_agent.postgres.ecto_url",
+    "mast_agent.status.asking",
+    "mast_agent.config.service_user",
+}
 #: All of the agent that help and version need.
-_SHELL = ("cli", "ending", "lean", "options", "running", "usage")
+_SHELL = (
+    "cli",
+    "commands",
+    "commands.options",
+    "commands.running",
+    "commands.usage",
+    "host",
+    "host.ending",
+    "host.lean",
+)
 
 _SOURCE = str(Path(mast_agent.__file__).parents[1])
 
@@ -88,9 +107,9 @@ def test_status_without_the_right_to_read(
     (tmp_path / "mast.env").write_text("no assignment\n")
     code, found = modules("status", PYTHONPATH=no_bindings)
     assert code == 3
-    assert "mast_agent.status" in found
+    assert "mast_agent.status.status" in found
     assert (_ENROLLING | _COSTLY | _DATABASE) & found == set()
-    assert "mast_agent.snapshot" not in found
+    assert "mast_agent.postgres.snapshot" not in found
 
 
 def test_status(modules: Modules) -> None:
@@ -103,12 +122,17 @@ def test_status(modules: Modules) -> None:
 def test_status_for_a_program(modules: Modules) -> None:
     """As JSON `status` imports nothing that lays text out, nor does a text what makes JSON."""
     _, found = modules("status", "--json")
-    screen = {f"mast_agent.{name}" for name in ("screen", "phases", "layout", "clock")}
+    screen = {
+        "mast_agent.show.screen",
+        "mast_agent.show.phases",
+        "mast_agent.show.layout",
+        "mast_agent.text.clock",
+    }
     assert screen & found == set()
-    assert "mast_agent.render" in found
+    assert "mast_agent.show.render" in found
     _, found = modules("status")
     assert screen <= found
-    assert "mast_agent.render" not in found
+    assert "mast_agent.show.render" not in found
 
 
 def test_status_with_a_database(modules: Modules, tmp_path: Path) -> None:
@@ -126,7 +150,7 @@ def test_reset(modules: Modules) -> None:
     """`reset` imports nothing but what is needed to remove files."""
     code, found = modules("reset")
     assert code == 0
-    assert "mast_agent.forget" in found
+    assert "mast_agent.commands.forget" in found
     assert (_ENROLLING | _COSTLY | _DATABASE | {"gi", "pydbus"}) & found == set()
 
 
@@ -134,8 +158,8 @@ def test_check(modules: Modules) -> None:
     """`check` imports neither tenacity nor structlog: it logs nothing and waits for nothing."""
     code, found = modules("check")
     assert code == 78
-    assert "mast_agent.preflight" in found
-    assert {"tenacity", "structlog", "rich", "mast_agent.enrollment"} & found == set()
+    assert "mast_agent.commands.preflight" in found
+    assert {"tenacity", "structlog", "rich", "mast_agent.enroll.enrollment"} & found == set()
 
 
 def test_access(modules: Modules) -> None:
@@ -144,7 +168,7 @@ def test_access(modules: Modules) -> None:
     assert code == 0
     assert "structlog" in found
     assert (
-        {"tenacity", "rich", "gi", "pydbus", "mast_agent.evaluation"} | _DATABASE
+        {"tenacity", "rich", "gi", "pydbus", "mast_agent.enroll.evaluation"} | _DATABASE
     ) & found == set()
 
 
@@ -161,7 +185,7 @@ def test_help(modules: Modules, arguments: tuple[str, ...]) -> None:
 def test_leaves_rich_to_others(tmp_path: Path) -> None:
     """What is kept from typer is there for whoever imports it afterwards."""
     (tmp_path / "rich.py").write_text("")
-    program = "import mast_agent.cli, mast_agent.journal, rich, typer; print(rich.__file__)"
+    program = "import mast_agent.cli, mast_agent.report.journal, rich, typer; print(rich.__file__)"
     path = ":".join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", program],

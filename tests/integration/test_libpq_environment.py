@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import database, ecto_url
-from mast_agent.connect import connect
-from mast_agent.deadline import Deadline
+from mast_agent.host.deadline import Deadline
+from mast_agent.postgres import database, ecto_url
+from mast_agent.postgres.connect import connect
 from psycopg import pq
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from mast_agent import commands
-from mast_agent.settings import Options
+from mast_agent.commands import commands
+from mast_agent.config.settings import Options
 from support.snippets import enroll
 
 if TYPE_CHECKING:

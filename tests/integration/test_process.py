@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mast_agent import process
+from mast_agent.host import process
 from support.agent import wait_for
 
 STEPS = 24

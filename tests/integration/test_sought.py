@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import concerns, ecto_url, servers, sought
-from mast_agent import database as database_
-from mast_agent.deadline import Deadline
-from mast_agent.host import Host
-from mast_agent.login import Wanted
-from mast_agent.session import open_session
+from mast_agent.config.login import Wanted
+from mast_agent.enroll import concerns, servers
+from mast_agent.host.deadline import Deadline
+from mast_agent.host.identity import Host
+from mast_agent.postgres import database as database_
+from mast_agent.postgres import ecto_url, sought
+from mast_agent.postgres.session import open_session
 from support.snippets import add_row
 
 if TYPE_CHECKING:
-    from mast_agent.snapshot import Snapshot
-    from mast_agent.sought import Sought
+    from mast_agent.postgres.snapshot import Snapshot
+    from mast_agent.postgres.sought import Sought
     from support.postgres import Cluster
 
 HOST = Host(names=frozenset({"web", "web.lan"}), addresses=frozenset({"192.0.2.7"}), machine="m")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mast_agent import sshd_config, sshd_settings
+from mast_agent.access import sshd_config, sshd_settings
 
 USER = "nobody"
 

@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import process
-from mast_agent.execve import Obstacle, StartError
+from mast_agent.host import process
+from mast_agent.host.execve import Obstacle, StartError
 from support.expect import assert_failed, assert_no_secret
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from mast_agent import timespan
+from mast_agent.text import timespan
 from unit.test_timespan import REFUSED, SPANS
 
 _PIECES = (

@@ -83,7 +83,7 @@ def test_hooks_are_what_lint_is() -> None:
     """The hooks before a commit run the programs of `make lint`, and no others."""
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe
-    lint = re.findall(r"(?:\$\(VENV\)/bin/|xargs -0 )(ruff \w+|\w+)", recipe[1])
+    lint = re.findall(r"(?:\$\(VENV\)/bin/|xargs -0 )(ruff \w+|[\w-]+)", recipe[1])
     (local,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
     assert local["repo"] == "local"
     entries = [hook["entry"].removeprefix(".venv/bin/") for hook in local["hooks"]]

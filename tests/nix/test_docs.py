@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import envfile, mast_environment
+from mast_agent.config import envfile, mast_environment
 from nix.evaluator import ROOT
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import redact
+from mast_agent.text import redact
 from nix.evaluator import ROOT
 
 if TYPE_CHECKING:

@@ -255,10 +255,10 @@ def _stop_due(running: dict[int, _Running], now: float) -> None:
 
 def _warm_up() -> None:
     """Import what an agent imports, so that each has it from its first moment."""
-    import mast_agent.enrollment  # noqa: PLC0415
-    import mast_agent.journal  # noqa: PLC0415
-    import mast_agent.plan  # noqa: PLC0415
-    import mast_agent.report  # noqa: F401, PLC0415
+    import mast_agent.enroll.enrollment  # noqa: PLC0415
+    import mast_agent.enroll.plan  # noqa: PLC0415
+    import mast_agent.report.journal  # noqa: PLC0415
+    import mast_agent.report.reporter  # noqa: F401, PLC0415
     from mast_agent.cli import execute  # noqa: PLC0415
 
     with contextlib.suppress(ImportError):

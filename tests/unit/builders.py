@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mast_agent.access import Access, Login
-from mast_agent.output import Output
-from mast_agent.process import Line
-from mast_agent.published import Error, Published
-from mast_agent.record import Record
-from mast_agent.redact import Redactor
-from mast_agent.release import Release
-from mast_agent.snapshot import Identity, Server
-from mast_agent.target import Target
-from mast_agent.units import Unit
+from mast_agent.access.access import Access, Login
+from mast_agent.config.release import Release
+from mast_agent.enroll.output import Output
+from mast_agent.host.process import Line
+from mast_agent.host.units import Unit
+from mast_agent.postgres.snapshot import Identity, Server
+from mast_agent.postgres.target import Target
+from mast_agent.report.published import Error, Published
+from mast_agent.report.record import Record
+from mast_agent.text.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

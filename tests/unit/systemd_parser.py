@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast_agent import service_manager
+from mast_agent.host import service_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,22 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import (
-    access,
-    admission,
-    authorized_keys,
-    causes,
-    host,
-    record,
-    revocation,
-    self_address,
-    sshd,
-)
-from mast_agent.access import Login
-from mast_agent.admission import Installed
-from mast_agent.failure import Code, Failure
-from mast_agent.record import Key
-from mast_agent.settings import Settings
+from mast_agent.access import access, admission, authorized_keys, revocation, self_address, sshd
+from mast_agent.access.access import Login
+from mast_agent.access.admission import Installed
+from mast_agent.config.settings import Settings
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.host import identity
+from mast_agent.report import record
+from mast_agent.report.record import Key
 from unit import builders
 from unit.builders import PUBLIC_KEY, unit
 
@@ -42,7 +36,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
         return pwd.struct_passwd((name, "x", _UIDS[name], 1, "", "/", "/bin/sh"))
 
     monkeypatch.setattr(pwd, "getpwnam", getpwnam)
-    monkeypatch.setattr(host, "machine_id", lambda: builders.record().machine)
+    monkeypatch.setattr(identity, "machine_id", lambda: builders.record().machine)
     monkeypatch.setattr(sshd, "listens", lambda *_: True)
 
 

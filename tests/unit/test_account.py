@@ -8,7 +8,7 @@ import pwd
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import account
+from mast_agent.access import account
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,11 @@ import json
 from dataclasses import fields
 
 import pytest
-from mast_agent import asking, causes
-from mast_agent.failure import Code, Failure
-from mast_agent.snapshot import Server, Snapshot
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres.snapshot import Server, Snapshot
+from mast_agent.status import asking
 from unit import builders
 
 

@@ -9,8 +9,8 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import authorized_keys
-from mast_agent.authorized_keys import ForeignPathError
+from mast_agent.access import authorized_keys
+from mast_agent.access.authorized_keys import ForeignPathError
 from unit.builders import PUBLIC_KEY
 
 if TYPE_CHECKING:

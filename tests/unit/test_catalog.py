@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mast_agent.events import Event
+from mast_agent.report.events import Event
 
 CATALOG = Path(__file__).parents[2] / "systemd/mast-agent.catalog"
 ENTRY = re.compile(

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from mast_agent import causes
-from mast_agent.causes import CAUSES
-from mast_agent.failure import FINAL_CODES, Cause, Code, Failure, Patience
-from mast_agent.units import SETUP_FAILURES
+from mast_agent.failures import causes
+from mast_agent.failures.cause import FINAL_CODES, Cause, Code, Patience
+from mast_agent.failures.causes import CAUSES
+from mast_agent.failures.failure import Failure
+from mast_agent.host.units import SETUP_FAILURES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 each = pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES.keys())

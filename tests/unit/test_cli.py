@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import __version__, authorized_keys, record
+from mast_agent import __version__
+from mast_agent.access import authorized_keys
 from mast_agent.cli import execute
+from mast_agent.report import record
 from unit import builders
 
 if TYPE_CHECKING:

@@ -7,23 +7,24 @@ import os
 from pathlib import Path
 
 import pytest
-from mast_agent import (
+from mast_agent.access import (
     access,
     admission,
     authorized_keys,
-    causes,
     closing,
-    record,
     revocation,
     self_address,
     sshd_config,
 )
-from mast_agent.admission import Installed
-from mast_agent.events import Event
-from mast_agent.failure import Code, Failure
-from mast_agent.record import Key
-from mast_agent.redact import Redactor
-from mast_agent.settings import Settings
+from mast_agent.access.admission import Installed
+from mast_agent.config.settings import Settings
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.report import record
+from mast_agent.report.events import Event
+from mast_agent.report.record import Key
+from mast_agent.text.redact import Redactor
 from unit import builders
 from unit.builders import PUBLIC_KEY
 

@@ -12,26 +12,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import structlog
-from mast_agent import (
-    admission,
-    cli,
-    commands,
-    console,
-    enrollment,
-    migrations,
-    plan,
-    preflight,
-    published,
-    record,
-    release,
-    screen,
-    service_user,
-    settings,
-    status,
-    units,
-)
-from mast_agent.failure import Phase, Stopped
-from mast_agent.settings import Options
+from mast_agent import cli
+from mast_agent.access import admission
+from mast_agent.commands import commands, preflight
+from mast_agent.config import release, service_user, settings
+from mast_agent.config.settings import Options
+from mast_agent.enroll import enrollment, plan
+from mast_agent.failures.cause import Phase
+from mast_agent.failures.failure import Stopped
+from mast_agent.host import units
+from mast_agent.postgres import migrations
+from mast_agent.report import published, record
+from mast_agent.show import console, screen
+from mast_agent.status import status
 from support.canaries import CANARY
 from unit import builders
 
@@ -40,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from mast_agent.report import Reporter
+    from mast_agent.report.reporter import Reporter
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from mast_agent import causes, concerns
-from mast_agent.host import Host
-from mast_agent.login import Wanted
+from mast_agent.config.login import Wanted
+from mast_agent.enroll import concerns
+from mast_agent.failures import causes
+from mast_agent.host.identity import Host
 from unit.builders import server
 
 HOST = Host(names=frozenset({"web1"}), addresses=frozenset({"192.0.2.7"}), machine=None)

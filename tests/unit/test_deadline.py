@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from mast_agent.deadline import Deadline
+from mast_agent.host.deadline import Deadline
 
 
 def test_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left shrinks with monotonic time, down to zero and no further."""
     now = [1000.0]
-    monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mast_agent.host.deadline.time.monotonic", lambda: now[0])
     deadline = Deadline(10)
     assert deadline.remaining() == 10
     now[0] += 4

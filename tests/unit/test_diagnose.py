@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes
-from mast_agent.diagnose import by_sqlstate, connection_failure
+from mast_agent.failures import causes
+from mast_agent.postgres.diagnose import by_sqlstate, connection_failure
 from unit.builders import target
 
 if TYPE_CHECKING:
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 _TCP = 'connection to server at "192.0.2.7", port 5432 failed: '
 _SOCKET = 'connection to server on socket "/run/postgresql/.s.PGSQL.5432" failed: '

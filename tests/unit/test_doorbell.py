@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes
-from mast_agent.deadline import Deadline
-from mast_agent.doorbell import Doorbell
-from mast_agent.failure import Cause, Failure
+from mast_agent.enroll.doorbell import Doorbell
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.deadline import Deadline
 from unit.builders import target
+
+if TYPE_CHECKING:
+    from mast_agent.failures.cause import Cause
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, ecto_options, ecto_url
-from mast_agent.failure import Code, Failure
-from mast_agent.redact import MASK
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres import ecto_options, ecto_url
+from mast_agent.text.redact import MASK
 from support.canaries import CANARY
 
 # A scheme cannot have an underscore: this never is one.

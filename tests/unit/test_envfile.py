@@ -6,13 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, envfile, service_manager
-from mast_agent.failure import Code, Failure
+from mast_agent.config import envfile
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.host import service_manager
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import envfile, envsyntax
+from mast_agent.config import envfile, envsyntax
 from support.canaries import CANARY
 from unit import systemd_parser
 

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from mast_agent import causes, evaluation
-from mast_agent.deadline import Deadline
-from mast_agent.evaluation import _failure
-from mast_agent.failure import Failure
-from mast_agent.redact import MASK
-from mast_agent.release import Release
+from mast_agent.config.release import Release
+from mast_agent.enroll import evaluation
+from mast_agent.enroll.evaluation import _failure
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.deadline import Deadline
+from mast_agent.text.redact import MASK
 from unit.builders import output
 
 RELEASE = Release(
@@ -57,7 +58,7 @@ def test_cookie() -> None:
 )
 def test_seconds(monkeypatch: pytest.MonkeyPatch, left: float, allotted: float) -> None:
     """An eval gets what is left of the deadline without what ending it may take."""
-    monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("mast_agent.host.deadline.time.monotonic", lambda: 1000.0)
     assert evaluation.allotted(Deadline(left)) == allotted
 
 
@@ -66,7 +67,7 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch, left: float, allotted: float) 
 def test_too_few_seconds(monkeypatch: pytest.MonkeyPatch, left: float, last: str) -> None:
     """No eval is started for so little that it could only be killed, and what is left is said."""
     now = [1000.0]
-    monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mast_agent.host.deadline.time.monotonic", lambda: now[0])
     deadline = Deadline(30)
     now[0] += 30 - left
     with pytest.raises(Failure) as caught:

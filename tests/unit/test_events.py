@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mast_agent.events import Event
+from mast_agent.report.events import Event
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 

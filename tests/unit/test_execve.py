@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from mast_agent import causes, execve
-from mast_agent.execve import Obstacle, StartError
-from mast_agent.failure import Code, Failure
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.host import execve
+from mast_agent.host.execve import Obstacle, StartError
 
 PROGRAM, DIRECTORY = Path("/opt/mast/bin/mast"), Path("/run/mast-agent/eval")
 CANARY = "canary-value"

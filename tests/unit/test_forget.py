@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import (
-    authorized_keys,
-    causes,
-    forget,
-    locks,
-    published,
-    record,
-    revocation,
-    sshd_config,
-)
-from mast_agent.failure import Code, Failure
+from mast_agent.access import authorized_keys, revocation, sshd_config
+from mast_agent.commands import forget
+from mast_agent.enroll import locks
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.report import published, record
 from unit import builders
 
 if TYPE_CHECKING:

@@ -9,11 +9,13 @@ import pytest
 from chance import contract, database_url, environment_file, masking
 from chance.draw import CANARY, Target
 from chance.targets import TARGETS
-from mast_agent import ecto_url, output, redact
-from mast_agent.envsyntax import Scanner
-from mast_agent.failure import Failure
-from mast_agent.output import Claim
-from mast_agent.redact import Redactor
+from mast_agent.config.envsyntax import Scanner
+from mast_agent.enroll import output
+from mast_agent.enroll.output import Claim
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres import ecto_url
+from mast_agent.text import redact
+from mast_agent.text.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

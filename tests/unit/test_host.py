@@ -10,8 +10,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from mast_agent import host
-from mast_agent.host import Host
+from mast_agent.host import identity
+from mast_agent.host.identity import Host
 
 FIB_TRIE = """\
 Main:
@@ -45,27 +45,27 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand two files in the place of the kernel's, and return their directory."""
     (tmp_path / "fib_trie").write_text(FIB_TRIE)
     (tmp_path / "if_inet6").write_text(IF_INET6)
-    monkeypatch.setattr(host, "_FIB_TRIE", tmp_path / "fib_trie")
-    monkeypatch.setattr(host, "_IF_INET6", tmp_path / "if_inet6")
+    monkeypatch.setattr(identity, "_FIB_TRIE", tmp_path / "fib_trie")
+    monkeypatch.setattr(identity, "_IF_INET6", tmp_path / "if_inet6")
     return tmp_path
 
 
 @pytest.mark.usefixtures("kernel")
 def test_addresses() -> None:
     """Of the kernel's addresses, those count that only this host has."""
-    assert host.identify().addresses == {"192.0.2.7", "2001:db8::7"}
+    assert identity.identify().addresses == {"192.0.2.7", "2001:db8::7"}
 
 
 def test_no_proc(kernel: Path) -> None:
     """What cannot be read is absent, and no failure."""
     for file in kernel.iterdir():
         file.unlink()
-    assert host.identify().addresses == frozenset()
+    assert identity.identify().addresses == frozenset()
 
 
 def test_this_kernel() -> None:
     """What the real kernel tells are addresses of other hosts' concern only."""
-    for address in map(ipaddress.ip_address, host.identify().addresses):
+    for address in map(ipaddress.ip_address, identity.identify().addresses):
         assert not address.is_loopback
         assert not address.is_link_local
 
@@ -83,7 +83,7 @@ def test_this_kernel() -> None:
 def test_names(monkeypatch: pytest.MonkeyPatch, name: str, names: set[str]) -> None:
     """The host goes by its full name and by the first part of it, but never by localhost."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
-    assert host.identify().names == names
+    assert identity.identify().names == names
 
 
 THIS = Host(
@@ -147,7 +147,7 @@ def test_is_at(*, text: str, expected: bool) -> None:
 )
 def test_is_loopback(*, text: str, expected: bool) -> None:
     """What leads from every host to itself, without a name service."""
-    assert host.is_loopback(text) is expected
+    assert identity.is_loopback(text) is expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_is_loopback(*, text: str, expected: bool) -> None:
 )
 def test_same(*, one: str, other: str, expected: bool) -> None:
     """However it is written."""
-    assert host.same(one, other) is expected
+    assert identity.same(one, other) is expected
 
 
 def test_machine_id() -> None:
@@ -170,7 +170,7 @@ def test_machine_id() -> None:
     try:
         machine = uuid.UUID(Path("/etc/machine-id").read_text(encoding="ascii").strip())
     except (OSError, ValueError):
-        assert host.machine_id() is None
+        assert identity.machine_id() is None
         return
-    digest = hmac.digest(machine.bytes, host.APPLICATION_ID.bytes, hashlib.sha256)
-    assert host.machine_id() == uuid.UUID(bytes=digest[:16], version=4).hex
+    digest = hmac.digest(machine.bytes, identity.APPLICATION_ID.bytes, hashlib.sha256)
+    assert identity.machine_id() == uuid.UUID(bytes=digest[:16], version=4).hex

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from mast_agent import journal
-from mast_agent.events import Event
+from mast_agent.report import journal
+from mast_agent.report.events import Event
 
 from systemd import journal as systemd_journal
 

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from mast_agent import listeners
-from mast_agent.listeners import Listener
+from mast_agent.host import listeners
+from mast_agent.host.listeners import Listener
 
 if TYPE_CHECKING:
     from pathlib import Path

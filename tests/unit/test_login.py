@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from mast_agent import causes, login
-from mast_agent.failure import Failure
-from mast_agent.login import Wanted
+from mast_agent.config import login
+from mast_agent.config.login import Wanted
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
 
 
 def test_what_is_set() -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mast_agent import causes, login_report
-from mast_agent.failure import Failure
-from mast_agent.login_report import LoginReport
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.report import login_report
+from mast_agent.report.login_report import LoginReport
 
 if TYPE_CHECKING:
     from pathlib import Path

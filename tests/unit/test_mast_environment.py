@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-from mast_agent import causes, mast_environment
-from mast_agent.failure import Code, Failure
+from mast_agent.config import mast_environment
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 from support.canaries import CANARY
 
 VAULT_KEY = base64.b64encode(b"v" * 32).decode()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, migrations
-from mast_agent.failure import Code, Failure
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres import migrations
 
 WANTED = frozenset({1, 2, 3, 4})
 

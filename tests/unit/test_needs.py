@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from mast_agent import needs
-from mast_agent.login import Wanted
-from mast_agent.record import Key
+from mast_agent.config.login import Wanted
+from mast_agent.enroll import needs
+from mast_agent.report.record import Key
 from unit.builders import record, server
 
 VAULT = "dmF1bHQta2V5LWNhbmFyeS1vZi0zMi1ieXRlcy14eXo="

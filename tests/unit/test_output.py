@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent.output import Claim, read_claim
-from mast_agent.process import LINE_BYTES, Line, _Splitter
-from mast_agent.redact import MASK
+from mast_agent.enroll.output import Claim, read_claim
+from mast_agent.host.process import LINE_BYTES, Line, _Splitter
+from mast_agent.text.redact import MASK
 from support.canaries import CANARY
 from unit.builders import SERVER_ID, output
 

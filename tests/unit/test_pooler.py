@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, pooler
-from mast_agent.diagnose import connection_failure
-from mast_agent.redact import MASK, Redactor
+from mast_agent.failures import causes
+from mast_agent.postgres import pooler
+from mast_agent.postgres.diagnose import connection_failure
+from mast_agent.text.redact import MASK, Redactor
 from unit.builders import target
 
 # Sentences of PgBouncer 1.12 to 1.25 (their sources), and what the server's own become in them.

@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, preflight, units
-from mast_agent.failure import Failure
+from mast_agent.commands import preflight
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host import units
 from unit.builders import unit
 
 if TYPE_CHECKING:

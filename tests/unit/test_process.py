@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import process
-from mast_agent.process import Line, _Splitter
+from mast_agent.host import process
+from mast_agent.host.process import Line, _Splitter
 
 
 def _split(*chunks: bytes) -> tuple[list[Line], int]:

@@ -9,8 +9,8 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import public_key
-from mast_agent.public_key import InvalidKeyError
+from mast_agent.access import public_key
+from mast_agent.access.public_key import InvalidKeyError
 from unit.builders import PUBLIC_KEY
 
 

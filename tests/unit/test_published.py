@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import __version__, access, published, render, screen
-from mast_agent.access import Access
-from mast_agent.facts import Facts
-from mast_agent.judge import judge
-from mast_agent.status import Status
-from mast_agent.storage import UnusableError
+from mast_agent import __version__
+from mast_agent.access import access
+from mast_agent.access.access import Access
+from mast_agent.host.storage import UnusableError
+from mast_agent.report import published
+from mast_agent.show import render, screen
+from mast_agent.status.facts import Facts
+from mast_agent.status.judge import judge
+from mast_agent.status.status import Status
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.published import Published
+    from mast_agent.report.published import Published
 
 
 @pytest.mark.parametrize(

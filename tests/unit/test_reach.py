@@ -6,10 +6,11 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from mast_agent import causes, reach
-from mast_agent.failure import Failure
-from mast_agent.login_report import LoginReport
-from mast_agent.reach import Contact, Reach
+from mast_agent.access import reach
+from mast_agent.access.reach import Contact, Reach
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.report.login_report import LoginReport
 from unit import builders
 
 SILENT = Failure(causes.SSHD_SILENT, "nothing listens", remedy="Start it")

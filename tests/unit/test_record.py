@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import record
-from mast_agent.record import Key
-from mast_agent.storage import UnusableError
+from mast_agent.host.storage import UnusableError
+from mast_agent.report import record
+from mast_agent.report.record import Key
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.record import Record
+    from mast_agent.report.record import Record
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mast_agent.escaping import escape
-from mast_agent.redact import MASK, Redactor, secrets_of
+from mast_agent.text.escaping import escape
+from mast_agent.text.redact import MASK, Redactor, secrets_of
 from support.canaries import CANARY
 
 if TYPE_CHECKING:

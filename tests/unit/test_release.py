@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, release
-from mast_agent.failure import Code, Failure
+from mast_agent.config import release
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 
 @pytest.fixture

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import causes, remarks
-from mast_agent.facts import Facts
-from mast_agent.failure import Cause, Failure
-from mast_agent.host import Host
-from mast_agent.reach import Contact, Reach
-from mast_agent.verdict import State, Verdict
+from mast_agent.access.reach import Contact, Reach
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.identity import Host
+from mast_agent.status import remarks
+from mast_agent.status.facts import Facts
+from mast_agent.status.verdict import State, Verdict
 from unit.builders import published, record, server, unit
+
+if TYPE_CHECKING:
+    from mast_agent.failures.cause import Cause
 
 _HOST = Host(
     names=frozenset({"web1", "web1.example"}), addresses=frozenset({"192.0.2.7"}), machine="m"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, remedies
-from mast_agent.causes import CAUSES
+from mast_agent.failures import causes, remedies
+from mast_agent.failures.causes import CAUSES
 
 if TYPE_CHECKING:
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 each = pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES.keys())
 # What a Debian host knows of itself and of its own PostgreSQL.

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import __version__, causes, phases, render, screen
-from mast_agent.facts import Facts
-from mast_agent.failure import Failure
-from mast_agent.migrations import Progress
-from mast_agent.status import Status
-from mast_agent.verdict import State, Verdict
+from mast_agent import __version__
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres.migrations import Progress
+from mast_agent.show import phases, render, screen
+from mast_agent.status.facts import Facts
+from mast_agent.status.status import Status
+from mast_agent.status.verdict import State, Verdict
 from unit import builders
 from unit.builders import published, record, server, unit
 
 if TYPE_CHECKING:
-    from mast_agent.access import Access
+    from mast_agent.access.access import Access
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 

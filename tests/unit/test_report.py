@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from mast_agent import causes, journal, published
-from mast_agent.events import Event
-from mast_agent.failure import Failure, Phase
-from mast_agent.migrations import Progress
-from mast_agent.report import Reporter
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Phase
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres.migrations import Progress
+from mast_agent.report import journal, published
+from mast_agent.report.events import Event
+from mast_agent.report.reporter import Reporter
 from structlog.testing import capture_logs
 from unit import builders
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mast_agent import restarting
+from mast_agent.report import restarting
 from unit.builders import unit
 
 AGENT, MAST = "systemctl {} --no-block mast-agent", "systemctl {} --no-block mast"

@@ -9,13 +9,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, deadline, retry
-from mast_agent.failure import Code, Failure
+from mast_agent.enroll import retry
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.host import deadline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 
 class Clock:

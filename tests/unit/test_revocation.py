@@ -7,8 +7,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import authorized_keys, causes, revocation
-from mast_agent.failure import Code, Failure
+from mast_agent.access import authorized_keys, revocation
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

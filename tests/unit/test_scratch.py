@@ -8,8 +8,10 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, scratch
-from mast_agent.failure import Code, Failure
+from mast_agent.enroll import scratch
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 
 if TYPE_CHECKING:
     from pathlib import Path

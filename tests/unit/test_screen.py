@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes, layout, remarks, screen
-from mast_agent.failure import Failure
-from mast_agent.judge import judge
-from mast_agent.layout import Command, Heading, Mark, Note, Row, Style
-from mast_agent.migrations import Progress
-from mast_agent.reach import Contact, Reach
-from mast_agent.status import Status
+from mast_agent.access.reach import Contact, Reach
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres.migrations import Progress
+from mast_agent.show import layout, screen
+from mast_agent.show.layout import Command, Heading, Mark, Note, Row, Style
+from mast_agent.status import remarks
+from mast_agent.status.judge import judge
+from mast_agent.status.status import Status
 from unit.builders import access, error, found_release, published, record, server, unit
 from unit.test_render import _status as plain_status
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from mast_agent import causes, self_address
-from mast_agent.failure import Failure
-from mast_agent.host import Host
-from mast_agent.self_address import LOOPBACK
+from mast_agent.access import self_address
+from mast_agent.access.self_address import LOOPBACK
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.identity import Host
 
 HOST = Host(
     names=frozenset({"web1", "web1.example"}),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from mast_agent import causes, servers
-from mast_agent.failure import Code, Failure
-from mast_agent.host import Host
-from mast_agent.login import Wanted
-from mast_agent.servers import Place
-from mast_agent.snapshot import Server
+from mast_agent.config.login import Wanted
+from mast_agent.enroll import servers
+from mast_agent.enroll.servers import Place
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
+from mast_agent.host.identity import Host
+from mast_agent.postgres.snapshot import Server
 
 HOST = Host(
     names=frozenset({"debian", "debian.example.org"}),

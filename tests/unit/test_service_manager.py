@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import service_manager
+from mast_agent.host import service_manager
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,17 @@ import pwd
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent import causes, service_user, settings
-from mast_agent.failure import Code, Failure
-from mast_agent.settings import Options
+from mast_agent.config import service_user, settings
+from mast_agent.config.settings import Options
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 from unit import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mast_agent.settings import Settings
+    from mast_agent.config.settings import Settings
 
 SOMEBODY = "games"
 """A user that each Debian has, and that runs nothing."""

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from mast_agent import causes, settings
-from mast_agent.failure import Code, Failure
-from mast_agent.settings import Options
+from mast_agent.config import settings
+from mast_agent.config.settings import Options
+from mast_agent.failures import causes
+from mast_agent.failures.cause import Code
+from mast_agent.failures.failure import Failure
 
 CANARY = "Zq7_Canary"
 

@@ -11,10 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import settings, showing, status
-from mast_agent.failure import Stopped
-from mast_agent.judge import judge
-from mast_agent.settings import Options
+from mast_agent.config import settings
+from mast_agent.config.settings import Options
+from mast_agent.failures.failure import Stopped
+from mast_agent.show import showing
+from mast_agent.status import status
+from mast_agent.status.judge import judge
 from unit.builders import error, published, server, unit
 from unit.test_render import _status as plain_status
 from unit.test_screen import NOW
@@ -22,7 +24,7 @@ from unit.test_screen import NOW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mast_agent.status import Status
+    from mast_agent.status.status import Status
 
 _REFUSED = error()
 _MIGRATIONS = error(cause="migrations-pending", message="3 of 22 migrations are applied", code=75)

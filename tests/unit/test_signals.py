@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from mast_agent.signals import STOP_SIGNALS, held
+from mast_agent.host.signals import STOP_SIGNALS, held
 
 
 @pytest.mark.parametrize("signum", STOP_SIGNALS)

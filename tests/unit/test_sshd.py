@@ -6,8 +6,9 @@ import socket
 from ipaddress import ip_address
 
 import pytest
-from mast_agent import host, listeners, sshd
-from mast_agent.listeners import Listener
+from mast_agent.access import sshd
+from mast_agent.host import identity, listeners
+from mast_agent.host.listeners import Listener
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_wildcard_of_which_too_little_is_known(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_address_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mast may reach its host by the address that it has in its network."""
-    this = host.Host(names=frozenset(), addresses=frozenset({"192.0.2.1"}), machine=None)
-    monkeypatch.setattr(host, "identify", lambda: this)
+    this = identity.Host(names=frozenset(), addresses=frozenset({"192.0.2.1"}), machine=None)
+    monkeypatch.setattr(identity, "identify", lambda: this)
     monkeypatch.setattr(
         listeners, "find", lambda: [Listener(address=ip_address("0.0.0.0"), port=22)]
     )

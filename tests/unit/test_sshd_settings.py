@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mast_agent import sshd_settings, tool
-from mast_agent.access import Login
-from mast_agent.account import Account
-from mast_agent.redact import Redactor
-from mast_agent.tool import Ended
+from mast_agent.access import sshd_settings
+from mast_agent.access.access import Login
+from mast_agent.access.account import Account
+from mast_agent.host import tool
+from mast_agent.host.tool import Ended
+from mast_agent.text.redact import Redactor
 
 USER = "mast-managed"
 LOGIN = Login(host="127.0.0.1", port=22, user=USER)

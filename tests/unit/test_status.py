@@ -6,15 +6,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import access, causes, status, waiting
-from mast_agent.access import Access, Login
-from mast_agent.deadline import Deadline
-from mast_agent.facts import Facts
-from mast_agent.failure import Failure
-from mast_agent.login_report import LoginReport
-from mast_agent.reach import UNKNOWN, Contact, Reach
-from mast_agent.record import Key
-from mast_agent.verdict import State
+from mast_agent.access import access
+from mast_agent.access.access import Access, Login
+from mast_agent.access.reach import UNKNOWN, Contact, Reach
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.deadline import Deadline
+from mast_agent.report.login_report import LoginReport
+from mast_agent.report.record import Key
+from mast_agent.status import status, waiting
+from mast_agent.status.facts import Facts
+from mast_agent.status.verdict import State
 from unit import builders
 from unit.builders import unit
 
@@ -70,9 +72,9 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, float]]:
 
     def run(*statuses: Any, timeout: float = 60, managed: bool = False) -> tuple[Any, float]:
         now, left = [1000.0], list(statuses)
-        monkeypatch.setattr("mast_agent.deadline.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("mast_agent.host.deadline.time.monotonic", lambda: now[0])
         monkeypatch.setattr(
-            "mast_agent.waiting.time.sleep",
+            "mast_agent.status.waiting.time.sleep",
             lambda seconds: now.__setitem__(0, now[0] + seconds),
         )
         monkeypatch.setattr(

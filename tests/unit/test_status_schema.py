@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from mast_agent import causes, published, reach, render
-from mast_agent.access import Login
-from mast_agent.failure import Failure
-from mast_agent.judge import judge
-from mast_agent.login_report import LoginReport
-from mast_agent.migrations import Progress
-from mast_agent.reach import Contact, Reach
-from mast_agent.revocation import Revocation
-from mast_agent.status import Status
-from mast_agent.verdict import State, Verdict
+from mast_agent.access import reach
+from mast_agent.access.access import Login
+from mast_agent.access.reach import Contact, Reach
+from mast_agent.access.revocation import Revocation
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.postgres.migrations import Progress
+from mast_agent.report import published
+from mast_agent.report.login_report import LoginReport
+from mast_agent.show import render
+from mast_agent.status.judge import judge
+from mast_agent.status.status import Status
+from mast_agent.status.verdict import State, Verdict
 from support import status_schema
 from unit import builders, test_verdict
 from unit.builders import record, server, unit
@@ -27,7 +30,7 @@ from unit.builders import record, server, unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mast_agent.facts import Facts
+    from mast_agent.status.facts import Facts
 
 REFERENCE = status_schema.SCHEMA.with_name("reference.md")
 SCHEMA: dict[str, Any] = json.loads(status_schema.SCHEMA.read_text(encoding="utf-8"))

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import published, record, storage
-from mast_agent.storage import UnusableError
+from mast_agent.host import storage
+from mast_agent.host.storage import UnusableError
+from mast_agent.report import published, record
 
 
 def test_round_trip(tmp_path: Path) -> None:

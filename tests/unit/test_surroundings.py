@@ -7,10 +7,11 @@ import pwd
 from pathlib import Path
 
 import pytest
-from mast_agent import causes, surroundings
-from mast_agent.failure import Failure
-from mast_agent.settings import Settings
-from mast_agent.surroundings import Reader
+from mast_agent.config.settings import Settings
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.report import surroundings
+from mast_agent.report.surroundings import Reader
 
 PSQL = "runuser -u postgres -- psql"
 _SOCKETS = "unix_socket_directories = '/run/postgresql, /tmp/so cket' # both\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import timespan
+from mast_agent.text import timespan
 
 SPANS = {
     "5m": 300,

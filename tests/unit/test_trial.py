@@ -6,10 +6,11 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from mast_agent import tool, trial
-from mast_agent.access import Login
-from mast_agent.redact import Redactor
-from mast_agent.tool import Ended
+from mast_agent.access import trial
+from mast_agent.access.access import Login
+from mast_agent.host import tool
+from mast_agent.host.tool import Ended
+from mast_agent.text.redact import Redactor
 
 LOGIN = Login(host="127.0.0.1", port=22, user="mast-managed")
 TOKEN = "0123456789abcdef"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mast_agent import units
+from mast_agent.host import units
 
 
 class _Variant:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import typer.main
-from mast_agent import cli, commands, usage
+from mast_agent import cli
 from mast_agent.cli import execute
+from mast_agent.commands import commands, usage
 
 HELPS = [(), *((name,) for name in usage.EXAMPLES)]
 

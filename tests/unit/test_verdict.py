@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mast_agent import causes
-from mast_agent.facts import Facts
-from mast_agent.failure import Failure
-from mast_agent.judge import judge
-from mast_agent.units import SETUP_FAILURES
-from mast_agent.verdict import State
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.units import SETUP_FAILURES
+from mast_agent.status.facts import Facts
+from mast_agent.status.judge import judge
+from mast_agent.status.verdict import State
 from unit import builders
 from unit.builders import error, published, record, server, unit
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mast_agent import causes, status, waiting
-from mast_agent.deadline import Deadline
-from mast_agent.facts import Facts
-from mast_agent.failure import Failure
-from mast_agent.settings import Settings
-from mast_agent.status import Status
-from mast_agent.verdict import State, Verdict
+from mast_agent.config.settings import Settings
+from mast_agent.failures import causes
+from mast_agent.failures.failure import Failure
+from mast_agent.host.deadline import Deadline
+from mast_agent.status import status, waiting
+from mast_agent.status.facts import Facts
+from mast_agent.status.status import Status
+from mast_agent.status.verdict import State, Verdict
 from unit import builders
 
 if TYPE_CHECKING:
-    from mast_agent.failure import Cause
+    from mast_agent.failures.cause import Cause
 
 
 def _seen(state: State, *, cause: Cause | None = None) -> Status:

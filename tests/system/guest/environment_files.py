@@ -265,8 +265,9 @@ def _given(name: str) -> Variables | None:
 
 def _read_by_agent(names: list[str]) -> dict[str, Any]:
     sys.path.insert(0, "/usr/share/mast-agent")
-    from mast_agent import envfile, service_manager  # noqa: PLC0415 - there only
-    from mast_agent.failure import Failure  # noqa: PLC0415 - there only
+    from mast_agent.config import envfile  # noqa: PLC0415 - there only
+    from mast_agent.failures.failure import Failure  # noqa: PLC0415 - there only
+    from mast_agent.host import service_manager  # noqa: PLC0415 - as above
 
     read: dict[str, Variables] = {}
     errors: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""What each command does, and how its end becomes an exit code."""

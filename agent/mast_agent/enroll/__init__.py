@@ -1,0 +1,1 @@
+"""An enrollment, from the plan to the row that the database confirms."""

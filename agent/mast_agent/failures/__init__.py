@@ -1,0 +1,1 @@
+"""What can go wrong, as values: causes, and what to do about each."""

@@ -1,0 +1,44 @@
+"""What a cause is entered with, and the table that it is entered into."""
+
+from __future__ import annotations
+
+from mast_agent.failures.cause import Cause, Code, Patience, Phase
+
+NO, GRACE, RETRY = Patience.NONE, Patience.GRACE, Patience.RETRY
+CROWDED, EVALS = Patience.CROWDED, Patience.EVALS
+AGAIN = "systemctl restart --no-block mast-agent"
+"""The command that has an enrolled host looked at anew."""
+ACCESS = "systemctl start mast-agent-access"
+"""The command that has Mast's login set up anew."""
+
+CAUSES: dict[str, Cause] = {}
+"""Every cause by its slug."""
+
+
+def enter(
+    slug: str,
+    phase: Phase,
+    code: Code,
+    patience: Patience,
+    remedy: str,
+    *run: str,
+    settled: Code | None = None,
+    otherwise: str = "",
+    nixos: str = "",
+    mast: bool = False,
+) -> Cause:
+    """Return the cause, entered into the table. The fields are those of `Cause`."""
+    cause = Cause(
+        slug=slug,
+        phase=phase,
+        code=code,
+        patience=patience,
+        remedy=remedy,
+        run=run,
+        settled=settled,
+        otherwise=otherwise,
+        nixos=nixos,
+        mast=mast,
+    )
+    CAUSES[slug] = cause
+    return cause

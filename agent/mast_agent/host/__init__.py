@@ -1,0 +1,1 @@
+"""This host: its identity, its units, files, processes and signals."""

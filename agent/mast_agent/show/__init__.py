@@ -1,0 +1,1 @@
+"""How it is shown: to an operator as a screen, to a program as JSON."""
