@@ -57,6 +57,7 @@ python3Packages.buildPythonApplication {
     with python3Packages;
     [
       psycopg
+      rich
       structlog
       systemd-python
       tenacity

@@ -23,6 +23,7 @@ let
       mypy
       psycopg
       pytest
+      rich
       structlog
       tenacity
       typer

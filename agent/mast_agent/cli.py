@@ -71,6 +71,7 @@ def enroll(
     user: Optional[str] = options.USER,
     access: Optional[str] = options.ACCESS,
     force: bool = options.flag("--force", "Run the eval also when this host is enrolled."),
+    plain: bool = options.flag("--plain", "Print lines also on a terminal, as in a pipe."),
 ) -> int:
     """Enroll this host, waiting for what is not ready yet.
 
@@ -88,7 +89,7 @@ def enroll(
     )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
-    return commands.enroll(given, os.environ, force=force)
+    return commands.enroll(given, os.environ, force=force, plain=plain)
 
 
 @app.command(cls=options.Command, epilog=usage.examples("status"))

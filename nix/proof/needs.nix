@@ -82,6 +82,7 @@ lib.mapAttrs (
   "psycopg"
   "pytest"
   "pytestCheckHook"
+  "rich"
   "setuptools"
   "structlog"
   "systemd-python"

@@ -20,10 +20,16 @@ pytestmark = pytest.mark.slow(15)
 
 PYTHON = "/usr/bin/python3"
 # What Debian 12 has, and what the agent asks for at least.
-BOOKWORM = {"psycopg": "3.1.7", "tenacity": "8.2.1", "structlog": "22.3.0", "typer": "0.7.0"}
+BOOKWORM = {
+    "psycopg": "3.1.7",
+    "rich": "13.3.1",
+    "structlog": "22.3.0",
+    "tenacity": "8.2.1",
+    "typer": "0.7.0",
+}
 WHERE = """
 import importlib, importlib.metadata, json
-names = ("psycopg", "tenacity", "structlog", "typer")
+names = ("psycopg", "rich", "structlog", "tenacity", "typer")
 print(json.dumps({
     name: [importlib.metadata.version(name), importlib.import_module(name).__file__]
     for name in names

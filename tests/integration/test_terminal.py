@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support.agent import wait_for
 from support.snippets import add_row
+from support.terminal import Terminal, run, start
 
 if TYPE_CHECKING:
     from support.agent import Agent
@@ -29,46 +21,6 @@ _DOWN = "ecto://mast:pw@127.0.0.1:1/mast"
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class _Terminal:
-    """A terminal with some columns, and what was shown on it."""
-
-    def __init__(self, columns: int) -> None:
-        self._ours, self.end = pty.openpty()
-        fcntl.ioctl(self.end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-        self._shown = b""
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        with os.fdopen(self._ours, "rb", buffering=0) as file, contextlib.suppress(OSError):
-            # EIO: the last one has closed the terminal.
-            while block := file.read(4096):
-                self._shown += block
-
-    def await_text(self, text: str) -> None:
-        """Wait until that has been shown."""
-        wait_for(lambda: text.encode() in self._shown, 60)
-
-    def text(self) -> str:
-        """Return all of it, once everybody has closed it."""
-        os.close(self.end)
-        self._thread.join(60)
-        return self._shown.decode().replace("\r\n", "\n")
-
-
-def _on_a_terminal(
-    agent: Agent, *arguments: str, columns: int = 80, **environment: str
-) -> tuple[int, str]:
-    terminal = _Terminal(columns)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mast_agent", *arguments],
-        env={**agent.environment, "TERM": "xterm-256color", **environment},
-        stdin=terminal.end, stdout=terminal.end, stderr=terminal.end,
-    )  # fmt: skip
-    code = process.wait(90)
-    return code, terminal.text()
-
-
 @pytest.mark.parametrize("columns", [40, 80, 120])
 @pytest.mark.parametrize("colour", [True, False])
 def test_status(
@@ -77,7 +29,7 @@ def test_status(
     """It is as wide as the terminal, with symbols, and with colour unless that is not wanted."""
     add_row(cluster, database)
     no_color = "" if colour else "1"
-    code, shown = _on_a_terminal(agent, "status", columns=columns, NO_COLOR=no_color)
+    code, shown = run(agent, "status", columns=columns, environment={"NO_COLOR": no_color})
     assert code == 0, shown
     assert ("\x1b" in shown) is colour, shown
     plain = _ESCAPE.sub("", shown)
@@ -88,7 +40,7 @@ def test_status(
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_status_without_utf8(agent: Agent, locale: str) -> None:
     """Where the locale is not one of UTF-8, all of it is ASCII."""
-    code, shown = _on_a_terminal(agent, "status", LC_ALL=locale, MAST_BIN="/nowhere/wéb")
+    code, shown = run(agent, "status", environment={"LC_ALL": locale, "MAST_BIN": "/nowhere/wéb"})
     assert code == 3, shown
     assert shown.isascii(), shown
     assert "/nowhere/w\\xe9b" in shown, shown
@@ -96,7 +48,9 @@ def test_status_without_utf8(agent: Agent, locale: str) -> None:
 
 def test_wait_shows_life(agent: Agent) -> None:
     """What is waited for is on the terminal meanwhile, and that the time was over at the end."""
-    code, shown = _on_a_terminal(agent, "status", "--wait", "--timeout", "2", DATABASE_URL=_DOWN)
+    code, shown = run(
+        agent, "status", "--wait", "--timeout", "2", environment={"DATABASE_URL": _DOWN}
+    )
     assert code == 3, shown
     bar = r"\r\x1b\[\?25lthe agent has never run, \d s of 2 s  \[[#-]{20}\]"
     assert re.search(bar, shown), shown
@@ -109,11 +63,10 @@ def test_wait_shows_life(agent: Agent) -> None:
 def test_wait_is_interrupted(agent: Agent) -> None:
     """Whoever has enough of waiting has the cursor back, and ends it by his signal."""
     for signum in (signal.SIGINT, signal.SIGTERM):
-        terminal = _Terminal(80)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mast_agent", "status", "--wait", "--timeout", "60"],
-            env={**agent.environment, "TERM": "xterm", "DATABASE_URL": _DOWN},
-            stdin=terminal.end, stdout=subprocess.DEVNULL, stderr=terminal.end,
+        terminal = Terminal()
+        process = start(
+            terminal, agent, "status", "--wait", "--timeout", "60",
+            stdout=subprocess.DEVNULL, environment={"DATABASE_URL": _DOWN},
         )  # fmt: skip
         terminal.await_text("never run")
         process.send_signal(signum)
@@ -123,12 +76,8 @@ def test_wait_is_interrupted(agent: Agent) -> None:
 
 def test_watch(agent: Agent, cluster: Cluster, database: str) -> None:
     """On a terminal it is redrawn until it is decided."""
-    terminal = _Terminal(80)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mast_agent", "status", "--watch", "--timeout", "60"],
-        env={**agent.environment, "TERM": "xterm"},
-        stdin=terminal.end, stdout=terminal.end, stderr=terminal.end,
-    )  # fmt: skip
+    terminal = Terminal()
+    process = start(terminal, agent, "status", "--watch", "--timeout", "60")
     terminal.await_text("never run")
     add_row(cluster, database)
     assert process.wait(90) == 0

@@ -39,6 +39,7 @@ _AGENT = (
     "postgresql-contrib",
     "python3",
     "python3-psycopg",
+    "python3-rich",
     "python3-tenacity",
     "python3-structlog",
     "python3-typer",

@@ -150,3 +150,16 @@ def test_stderr_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         os.dup2(os.open("/dev/null", os.O_WRONLY), full.fileno())  # so that it can be closed
     structlog.get_logger().msg("hello", kind=Event.STARTED)
     assert full.closed
+
+
+def test_beside_a_drawing() -> None:
+    """A drawing gets the lines of what it has no row for, and of nothing else."""
+    lines: list[str] = []
+    journal.configure({}, lines.append)
+    for kind in Event:
+        structlog.get_logger().msg(f"{kind.name}\x1b", kind=kind, phase="verify")
+    drawn = {"STARTED", "WAITING", "PHASE_DONE", "EVAL_STARTED", "EVAL_OUTPUT", "EVAL_ENDED"}
+    drawn |= {"ENROLLED", "ALREADY_ENROLLED", "FAILED", "STOPPED"}
+    said = {line.split(": ")[-1].removesuffix("\\x1b") for line in lines}
+    assert said == {kind.name for kind in Event} - drawn
+    assert "mast-agent: warning: verify: RECORD_PROBLEM\\x1b" in lines

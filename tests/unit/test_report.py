@@ -264,3 +264,21 @@ def test_everything_is_escaped(
     assert "\x1b" not in seen
     assert "\\u001b" not in seen
     assert "\\x1b[2J" in seen
+
+
+def test_an_observer_sees_what_is_published(tmp_path: Path) -> None:
+    """It gets each document, and what is to be done; also where nothing is written."""
+    seen: list[tuple[published.Published, str]] = []
+    reporter = Reporter(None, None, lambda document, advice: seen.append((document, advice)))
+    reporter.attempt(1)
+    reporter.enter(Phase.DATABASE, "asking")
+    reporter.waiting(_refused(), 1, 1.0)
+    reporter.failed(_refused(), 2.0)
+    assert [(document.state, document.phase) for document, _ in seen] == [
+        ("running", "database"),
+        ("waiting", "database"),
+        ("failed", "database"),
+    ]
+    assert seen[0][1] == ""
+    assert all(advice.startswith("Start PostgreSQL") for _, advice in seen[1:])
+    assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from mast_agent.host.signals import STOP_SIGNALS, held
+from mast_agent.failures.failure import Stopped
+from mast_agent.host.signals import STOP_SIGNALS, held, raised
 
 
 @pytest.mark.parametrize("signum", STOP_SIGNALS)
@@ -24,3 +25,13 @@ def test_nothing_came() -> None:
     with pytest.raises(ZeroDivisionError), held() as received:
         raise ZeroDivisionError
     assert received == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_raised(signum: signal.Signals) -> None:
+    """For a while a signal is an exception, and afterwards what it was."""
+    before = signal.getsignal(signum)
+    with pytest.raises(Stopped) as caught, raised():
+        signal.raise_signal(signum)
+    assert caught.value.signum == signum
+    assert signal.getsignal(signum) == before

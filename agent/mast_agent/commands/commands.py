@@ -7,86 +7,33 @@ must be quick.
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import time
 from typing import TYPE_CHECKING
 
-from mast_agent.config import settings
+from mast_agent.commands import stage
 from mast_agent.failures.cause import Code, Phase
-from mast_agent.failures.failure import Failure, Stopped
+from mast_agent.failures.failure import Failure
 from mast_agent.host.deadline import Deadline
 from mast_agent.show import console
 from mast_agent.text.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from mast_agent.config.settings import Options, Settings
-    from mast_agent.text.redact import Redactor
 
 CHECK_SECONDS = 10.0
 """How long `check` may take when no timeout is given."""
 
 
-def enroll(options: Options, environ: Mapping[str, str], *, force: bool) -> int:
+def enroll(
+    options: Options, environ: Mapping[str, str], *, force: bool, plain: bool = False
+) -> int:
     """`mast-agent enroll`. Raises Stopped after a stop signal."""
-    from mast_agent.access import access as access_  # noqa: PLC0415 - costly, as the others
-    from mast_agent.config import service_user  # noqa: PLC0415
-    from mast_agent.enroll import enrollment, plan  # noqa: PLC0415
-    from mast_agent.host import service_manager, signals  # noqa: PLC0415
-    from mast_agent.report import journal, surroundings  # noqa: PLC0415
-    from mast_agent.report.events import Event  # noqa: PLC0415
-    from mast_agent.report.reporter import Reporter  # noqa: PLC0415
+    from mast_agent.commands import enrolling  # noqa: PLC0415 - costly, as the others
 
-    config, failure = _load(options, environ)
-    reader = surroundings.reader(environ, "enroll")
-    directory: Path | None = config.runtime_directory
-    try:
-        config = service_user.enter(config)
-    except Exception as error:  # noqa: BLE001 - the one net, for bugs, as below
-        # Root is still root, or half of it: it leaves no file of its own behind.
-        refused = error if isinstance(error, Failure) else console.bug(error, _redactor(config))
-        directory, failure = None, failure or refused
-    redactor = _redactor(config)
-    journal.configure(environ)
-    reporter = Reporter(directory, reader.at(config))
-    reporter.login(access_.variables(config.mast))
-    reporter.gives_up_in(config.timeout)
-    service_manager.extend_start(config.timeout)
-    for what in config.overruled:
-        reporter.event(Event.OVERRULED, what)
-    deadline = Deadline(config.timeout)
-    began = time.monotonic()
-    try:
-        if failure is not None:
-            raise failure
-        server = enrollment.run(
-            plan.make(config),
-            deadline=deadline,
-            force=force,
-            reporter=reporter,
-            redactor=redactor,
-        )
-    except Stopped as stopped:
-        with signals.held():
-            reporter.stopped(signal.Signals(stopped.signum).name)
-        raise
-    except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        found = (
-            error if isinstance(error, Failure) else console.bug(error, redactor, reporter.phase)
-        )
-        with signals.held() as received:
-            reporter.failed(found, time.monotonic() - began)
-        if received:
-            raise Stopped(received[0]) from None
-        return found.code
-    if not journal.to_journal(environ):
-        # The enrollment stands, whether or not there is anybody to read of it.
-        with contextlib.suppress(OSError):
-            console.say(escape(f"enrolled: server {server.name!r} ({server.id})"))
-    return Code.OK
+    config, failure = stage.load(options, environ)
+    return enrolling.run(config, failure, environ, force=force, plain=plain)
 
 
 def status(
@@ -104,7 +51,7 @@ def status(
 
     config: Settings | None = None
     try:
-        config, failure = _load(options, environ)
+        config, failure = stage.load(options, environ)
         return showing.run(
             config, failure, environ, as_json=as_json, wait=wait, watch=watch, managed=managed
         )
@@ -113,7 +60,7 @@ def status(
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         code = State.UNKNOWN.code
-        redactor = _redactor(config) if config is not None else None
+        redactor = stage.redactor(config) if config is not None else None
         console.complain(console.bug(error, redactor), "status", code)
         return code
 
@@ -123,7 +70,7 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
     from mast_agent.commands import preflight  # noqa: PLC0415 - costly
     from mast_agent.report import surroundings  # noqa: PLC0415 - as above
 
-    config, failure = _load(options, environ)
+    config, failure = stage.load(options, environ)
     reader = surroundings.reader(environ, "check").at(config)
     deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
     phases = [Phase.RELEASE]
@@ -140,7 +87,7 @@ def check(options: Options, environ: Mapping[str, str]) -> int:
         # Whoever read the output has enough of it: that is no bug, and `running` ends by it.
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        console.complain(console.bug(error, _redactor(config), phases[-1]))
+        console.complain(console.bug(error, stage.redactor(config), phases[-1]))
         return Code.BUG
     return Code.OK
 
@@ -150,7 +97,7 @@ def reset(options: Options, environ: Mapping[str, str]) -> int:
     from mast_agent.commands import forget  # noqa: PLC0415 - only here
     from mast_agent.report import surroundings  # noqa: PLC0415 - as above
 
-    config, failure = _load(options, environ)
+    config, failure = stage.load(options, environ)
     done: list[str] = []
     code = Code.OK
     try:
@@ -183,7 +130,7 @@ def access(
     from mast_agent.report import journal, surroundings  # noqa: PLC0415 - as above
     from mast_agent.report.reporter import Reporter  # noqa: PLC0415
 
-    config, failure = _load(options, environ)
+    config, failure = stage.load(options, environ)
     journal.configure(environ)
     reporter = Reporter(None, surroundings.reader(environ, "access").at(config))
     began = time.monotonic()
@@ -195,7 +142,7 @@ def access(
         elif tidy:
             admission.tidy(config)
         else:
-            redactor = _redactor(config)
+            redactor = stage.redactor(config)
             granted = closing.grant(config, failure, redactor, by_hand=not unless_revoked)
             reporter.done(granted.kind, Phase.ACCESS, granted.said)
             if granted.tried is not None:
@@ -204,7 +151,7 @@ def access(
         reporter.failed(error, time.monotonic() - began)
         return error.code
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
-        found = console.bug(error, _redactor(config), Phase.ACCESS)
+        found = console.bug(error, stage.redactor(config), Phase.ACCESS)
         reporter.failed(found, time.monotonic() - began)
         return Code.BUG
     return Code.OK
@@ -217,21 +164,3 @@ def give_up(error: Exception) -> int:
     else:
         console.complain(console.bug(error, None))
     return Code.BUG
-
-
-def _load(options: Options, environ: Mapping[str, str]) -> tuple[Settings, Failure | None]:
-    """Return the settings, without what could not be read of them, and why it could not."""
-    try:
-        return settings.load(options, environ), None
-    except Failure as failure:
-        return settings.salvage(options, environ), failure
-
-
-def _redactor(config: Settings) -> Redactor:
-    from mast_agent.postgres import ecto_url  # noqa: PLC0415 - not for a status without a database
-    from mast_agent.text.redact import Redactor, secrets_of  # noqa: PLC0415 - as above
-
-    try:
-        return ecto_url.parse(config.mast).redactor
-    except Failure:
-        return Redactor(secrets_of(config.mast))

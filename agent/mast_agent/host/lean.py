@@ -1,4 +1,4 @@
-"""Keeps libraries from importing what they only like to have, and nothing here makes use of.
+"""Keeps libraries from importing what they only like to have, and make no use of here.
 
 typer and structlog take rich where it is there, for help and tracebacks that the agent has made
 plain. That alone doubles the time that a command takes. Both do without it where it is missing,

@@ -52,6 +52,25 @@ async def until_stopped(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 @contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP raise Stopped, as SIGINT raises KeyboardInterrupt.
+
+    Their default action would leave a terminal as it is: without its cursor.
+    """
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, _stop) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop(signum: int, _frame: object) -> None:
+    raise Stopped(signum)
+
+
+@contextlib.contextmanager
 def held() -> Iterator[list[int]]:
     """Keep stop signals from ending the process, and yield those that came.
 

@@ -14,15 +14,14 @@ import syslog
 from typing import TYPE_CHECKING, Any
 
 from mast_agent.host import lean
+from mast_agent.report.events import Event
 from mast_agent.text.escaping import escape
 
 with lean.without("rich"):
     import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
-
-    from mast_agent.report.events import Event
+    from collections.abc import Callable, Mapping, MutableMapping
 
 IDENTIFIER = "mast-agent"
 
@@ -32,6 +31,13 @@ _FIELDS = {
     "attempt": "MAST_ATTEMPT",
     "server_id": "MAST_SERVER_ID",
 }
+DRAWN = frozenset(
+    {
+        Event.STARTED, Event.WAITING, Event.PHASE_DONE, Event.EVAL_STARTED, Event.EVAL_OUTPUT,
+        Event.EVAL_ENDED, Event.ENROLLED, Event.ALREADY_ENROLLED, Event.FAILED, Event.STOPPED,
+    }
+)  # fmt: skip
+"""What a drawing of the phases shows."""
 
 
 def to_journal(environ: Mapping[str, str]) -> bool:
@@ -66,18 +72,34 @@ class JournalSink:
             TerminalSink().msg(message, kind=kind, **fields)
 
 
+class DrawnSink:
+    """Hands to a drawing, as lines, what the drawing does not show itself."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def msg(self, message: str, *, kind: Event, **fields: object) -> None:
+        """Write one event."""
+        if kind not in DRAWN:
+            self._say(_line(message, kind, fields))
+
+
 class TerminalSink:
     """Writes one readable line to stderr."""
 
     def msg(self, message: str, *, kind: Event, **fields: object) -> None:
         """Write one event."""
-        level = {syslog.LOG_ERR: "error: ", syslog.LOG_WARNING: "warning: "}.get(kind.priority, "")
-        phase = f"{fields['phase']}: " if "phase" in fields else ""
         # stderr may be closed, full, or a pipe that nobody reads any more.
         with contextlib.suppress(OSError, ValueError):
             if sys.stderr is not None:
-                sys.stderr.write(f"{IDENTIFIER}: {level}{phase}{message}\n")
+                sys.stderr.write(f"{_line(message, kind, fields)}\n")
                 sys.stderr.flush()
+
+
+def _line(message: str, kind: Event, fields: Mapping[str, object]) -> str:
+    level = {syslog.LOG_ERR: "error: ", syslog.LOG_WARNING: "warning: "}.get(kind.priority, "")
+    phase = f"{fields['phase']}: " if "phase" in fields else ""
+    return f"{IDENTIFIER}: {level}{phase}{message}"
 
 
 def _escape(
@@ -104,9 +126,10 @@ def logger() -> Any:
     return structlog.get_logger()
 
 
-def configure(environ: Mapping[str, str]) -> None:
-    """Set structlog up for this process."""
-    sink = JournalSink() if to_journal(environ) else TerminalSink()
+def configure(environ: Mapping[str, str], drawn: Callable[[str], None] | None = None) -> None:
+    """Set structlog up for this process. `drawn` prints a line beside what is drawn meanwhile."""
+    plain = TerminalSink() if drawn is None else DrawnSink(drawn)
+    sink = JournalSink() if to_journal(environ) else plain
     structlog.configure(
         processors=[_escape, _render],
         wrapper_class=structlog.BoundLogger,

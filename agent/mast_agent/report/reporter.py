@@ -20,6 +20,7 @@ from mast_agent.report.surroundings import Reader
 from mast_agent.text.escaping import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mast_agent.failures.failure import Failure
@@ -33,11 +34,18 @@ _ORDER = tuple(Phase)
 class Reporter:
     """Follows one `enroll` from phase to phase."""
 
-    def __init__(self, runtime_directory: Path | None, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        runtime_directory: Path | None,
+        reader: Reader | None = None,
+        observer: Callable[[Published, str], None] | None = None,
+    ) -> None:
         """Without a directory nothing is published: only an enrollment has a status of its own.
 
-        `reader` is whom what is logged tells what to do.
+        `reader` is whom what is logged tells what to do. `observer` gets all that is published, and
+        what is to be done.
         """
+        self._observer = observer
         self._directory = runtime_directory
         self._reader = reader or Reader()
         self._log = journal.logger()
@@ -118,8 +126,9 @@ class Reporter:
             )
         self._error = Error.of(failure)
         self._attempts = attempt
-        self._notify(f"waiting: {self._told(failure, ended=False)}")
-        self._publish("waiting", failure.message, next_retry_at=_in(seconds))
+        advice = self._reader.remedy(failure, ended=False)
+        self._notify(f"waiting: {failure.phase}: {failure.message}. {advice}")
+        self._publish("waiting", failure.message, next_retry_at=_in(seconds), advice=advice)
 
     def enrolled(self, server: Server, *, already: bool, seconds: float) -> None:
         """Note the end: the database confirms that `server` is this host."""
@@ -145,17 +154,16 @@ class Reporter:
         waited = f" (gave up after {seconds:.0f} s)" if self._attempts > 1 else ""
         if failure.cause.slug != self._said[0]:
             self._since = now()
-        self._error = Error.of(failure)
+        self._error, advice = Error.of(failure), self._reader.remedy(failure)
         self.event(
             Event.ACCESS_FAILED if failure.phase is Phase.ACCESS else Event.FAILED,
-            f"{failure.message}{waited}. {self._reader.remedy(failure)} "
-            f"[{failure.cause.slug}, exit {failure.code:d}]",
+            f"{failure.message}{waited}. {advice} [{failure.cause.slug}, exit {failure.code:d}]",
             cause=failure.cause.slug,
             attempt=self._attempts,
             duration=seconds,
         )
-        self._notify(f"failed: {self._told(failure, ended=True)}")
-        self._publish("failed", failure.message)
+        self._notify(f"failed: {failure.phase}: {failure.message}. {advice}")
+        self._publish("failed", failure.message, advice=advice)
 
     def done(self, kind: Event, phase: Phase, message: str) -> None:
         """Note the end of a job that is no enrollment."""
@@ -188,10 +196,6 @@ class Reporter:
         self._notify(f"stopped by {signal_name}")
         self._publish("stopped", f"stopped by {signal_name}")
 
-    def _told(self, failure: Failure, *, ended: bool) -> str:
-        remedy = self._reader.remedy(failure, ended=ended)
-        return f"{failure.phase}: {failure.message}. {remedy}"
-
     def _notify(self, text: str) -> None:
         """Tell the service manager: sd_notify(3), STATUS=. It is kept after a oneshot's end."""
         service_manager.notify(f"STATUS={escape(text)[: service_manager.STATUS_CHARACTERS]}")
@@ -203,9 +207,8 @@ class Reporter:
         *,
         next_retry_at: str | None = None,
         server: dict[str, str] | None = None,
+        advice: str = "",
     ) -> None:
-        if self._directory is None:
-            return
         document = Published(
             state=state,
             phase=str(self._phase),
@@ -220,6 +223,10 @@ class Reporter:
             login=self._login,
             problem=self._problem and escape(self._problem),
         )
+        if self._observer is not None:
+            self._observer(document, advice)
+        if self._directory is None:
+            return
         try:
             published.save(self._directory, document)
         except OSError as error:

@@ -14,8 +14,16 @@ from mast_agent.failures.failure import Failure
 from mast_agent.text.escaping import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
     from mast_agent.report.surroundings import Reader
     from mast_agent.text.redact import Redactor
+
+
+def is_able(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    """Tell whether something may be drawn on a stream."""
+    return stream is not None and stream.isatty() and environ.get("TERM") != "dumb"
 
 
 def bug(error: Exception, redactor: Redactor | None, phase: Phase = Phase.RELEASE) -> Failure:

@@ -25,6 +25,7 @@ class Mark(enum.Enum):
     """How far a phase is: its word, its symbol, the same in ASCII, and its colour."""
 
     DONE = ("done", "✓", "+", "green")
+    WORKING = ("at work", "◌", "~", "cyan")
     WAITING = ("waiting", "◌", "~", "yellow")
     FAILED = ("failed", "✗", "x", "red")
     NOT_REACHED = ("not reached", "·", ".", "bright_black")
@@ -59,12 +60,14 @@ PIPE = Style()
 class Row:
     """A mark, a label and what is to be said of it. Without a mark the label comes first.
 
-    `space` are the columns of the label, with the blanks behind it.
+    `space` are the columns of the label, with the blanks behind it. `sign` is shown on a terminal
+    instead of the mark's own: one character.
     """
 
     label: str
     text: str
     mark: Mark | None = None
+    sign: str | None = None
     space: int = LABEL_WIDTH
 
 
@@ -153,7 +156,8 @@ def _row(row: Row, how: Style) -> Iterator[str]:
     label, mark = f"{row.label:<{row.space}}", row.mark
     if mark is None:
         return _paragraph(f"{'  ' if how.width is None else '    '}{label}", row.text, how)
-    sign = f"  {_sign(mark, how):<{_MARK_WIDTH if how.width is None else 1}} "
+    shown = _sign(mark, how) if row.sign is None or how.width is None else row.sign
+    sign = f"  {shown:<{_MARK_WIDTH if how.width is None else 1}} "
     # In a pipe the mark is a word already.
     said = "" if how.width is None and row.text == mark.word else row.text
     return _paragraph(f"{sign}{label}", said, how, colour=mark.colour, only=len(sign))

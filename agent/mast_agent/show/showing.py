@@ -7,12 +7,11 @@ click draws, and on a terminal alone.
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from mast_agent.failures.failure import Stopped
+from mast_agent.host import signals
 from mast_agent.host.deadline import Deadline
 from mast_agent.show import console
 from mast_agent.status import evidence, status, waiting
@@ -55,14 +54,14 @@ def run(
         return found.verdict.state.code
     deadline = Deadline(config.timeout)
     if watch:
-        draw = _Screen(form, redraw=not as_json and _is_able(sys.stdout, environ))
+        draw = _Screen(form, redraw=not as_json and console.is_able(sys.stdout, environ))
         draw(waiting.wait(config, failure, deadline, managed=managed, seen=draw))
         found = draw.last
     else:
         with _life(deadline, environ) as seen:
             found = waiting.wait(config, failure, deadline, managed=managed, seen=seen)
         console.say(form(found))
-    if found.verdict.state is State.PENDING and _is_able(sys.stderr, environ):
+    if found.verdict.state is State.PENDING and console.is_able(sys.stderr, environ):
         span = evidence.span(deadline.seconds)
         console.say(
             f"mast-agent: not decided within {span}; --timeout gives it longer", stderr=True
@@ -81,11 +80,6 @@ def _form(environ: Mapping[str, str], *, as_json: bool, compact: bool) -> Form:
     from mast_agent.show import render  # noqa: PLC0415 - as above
 
     return lambda found: json.dumps(render.document(found), indent=None if compact else 2)
-
-
-def _is_able(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
-    """Tell whether something may be drawn there."""
-    return stream is not None and stream.isatty() and environ.get("TERM") != "dumb"
 
 
 class _Screen:
@@ -125,7 +119,7 @@ def _life(deadline: Deadline, environ: Mapping[str, str]) -> Iterator[Callable[[
 
     On stderr, so that stdout has the status alone. Nothing is shown of what is decided at once.
     """
-    if not _is_able(sys.stderr, environ):
+    if not console.is_able(sys.stderr, environ):
         yield waiting.ignore
         return
     began = time.monotonic()
@@ -150,26 +144,18 @@ def _bar(deadline: Deadline, label: str) -> Iterator[Any]:
     """Show a bar, whose length is the time. However it ends, the terminal has its cursor again."""
     import typer  # noqa: PLC0415 - it is there already, and is needed here alone
 
-    # The default action of these would end the process before the cursor is shown again.
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.signal(each, _stop) for each in signals}
-    try:
-        with typer.progressbar(
+    with (
+        signals.raised(),
+        typer.progressbar(
             length=max(1, round(deadline.seconds)),
             label=label,
             file=sys.stderr,
             width=_BAR_WIDTH,
             show_eta=False,
             show_percent=False,
-        ) as bar:
-            yield bar
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def _stop(signum: int, _frame: object) -> None:
-    raise Stopped(signum)
+        ) as bar,
+    ):
+        yield bar
 
 
 def _label(found: Status, passed: float, whole: float, environ: Mapping[str, str]) -> str:

@@ -137,6 +137,7 @@ let
           "pygobject3"
           "pytest"
           "pytestCheckHook"
+          "rich"
           "setuptools"
           "structlog"
           "systemd-python"
