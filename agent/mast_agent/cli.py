@@ -148,9 +148,10 @@ def check(
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
-    It goes through release, database and migrations.
+    It looks at release, database and migrations, and for this host's row, each of them also where
+    an earlier one is not ready, if it can.
 
-    Exit codes: those of enroll; 0 says that all three are ready.
+    Exit codes: those of enroll, of the first that is not ready; 0 says that all are.
     """
     given = options.collect(
         mast_bin=mast_bin,

@@ -158,7 +158,7 @@ def test_check(modules: Modules) -> None:
     """`check` imports neither tenacity nor structlog: it logs nothing and waits for nothing."""
     code, found = modules("check")
     assert code == 78
-    assert "mast_agent.commands.preflight" in found
+    assert "mast_agent.status.preflight" in found
     assert {"tenacity", "structlog", "rich", "mast_agent.enroll.enrollment"} & found == set()
 
 

@@ -94,3 +94,37 @@ def test_in_a_pipe(agent: Agent) -> None:
     assert waited.stderr == watched.stderr == ""
     assert watched.stdout == waited.stdout
     assert "\x1b" not in waited.stdout
+
+
+def test_check(agent: Agent) -> None:
+    """What is ready, as a list, with the answer on the first line."""
+    code, shown = run(agent, "check")
+    assert code == 0, shown
+    lines = _ESCAPE.sub("", shown).splitlines()
+    assert lines[:2] == ["✓ ready to enroll", ""], shown
+    marks = [(line[2], line[4:16].rstrip()) for line in lines[2:]]
+    assert [each for each in marks if each[0] != " "] == [
+        ("✓", "release"),
+        ("✓", "database"),
+        ("✓", "migrations"),
+        ("✓", "enroll"),
+    ], shown
+
+
+def test_check_goes_on(agent: Agent) -> None:
+    """Without a release the database is looked at all the same, and so is this host's row."""
+    agent.environment["MAST_BIN"] = "/nonexistent/bin/mast"
+    code, shown = run(agent, "check")
+    assert code == 78, shown
+    plain = _ESCAPE.sub("", shown)
+    assert plain.startswith("✗ not ready to enroll: see release\n"), shown
+    for line in ("✓ database    ", "· migrations  not looked at", "✓ enroll      this host has no"):
+        assert f"\n  {line}" in plain, shown
+    assert plain.endswith("\n  [release-missing, exit 78]\n"), shown
+    piped = agent.run("check")
+    assert piped.code == 78
+    assert piped.stdout.splitlines()[0].startswith("database: 127.0.0.1:")
+    assert piped.stdout.splitlines()[1] == "enroll: this host has no row yet"
+    (line,) = piped.stderr.splitlines()
+    assert line.startswith("mast-agent: release: "), piped
+    assert line.endswith(" [release-missing, exit 78]"), piped

@@ -58,6 +58,7 @@ _TIMES = {
     r"(?<= failed )(?:just now|\d+ s ago)": "2 s ago",
     r"(?<= written )(?:just now|\d+ s ago)": "1 s ago",
     r"(?<=confirmed by the database )(?:just now|\d+ s ago)": "just now",
+    r"(?<=done), \d+ s(?= *\r)|(?<=\d applied), \d+ s(?= *\r)": "",
 }
 #: What one run has and another has not, or what tells how long something took here: how far the
 #: migrations are each time that somebody looks, and what is said with the first of these.

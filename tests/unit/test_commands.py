@@ -14,17 +14,18 @@ import pytest
 import structlog
 from mast_agent import cli
 from mast_agent.access import admission
-from mast_agent.commands import commands, preflight
+from mast_agent.commands import commands
 from mast_agent.config import release, service_user, settings
 from mast_agent.config.settings import Options
 from mast_agent.enroll import enrollment, plan
+from mast_agent.failures import causes
 from mast_agent.failures.cause import Phase
-from mast_agent.failures.failure import Stopped
+from mast_agent.failures.failure import Failure, Stopped
 from mast_agent.host import units
 from mast_agent.postgres import migrations
 from mast_agent.report import published, record
 from mast_agent.show import console, screen
-from mast_agent.status import status
+from mast_agent.status import preflight, status
 from support.canaries import CANARY
 from unit import builders
 
@@ -87,28 +88,49 @@ _WRONG = [
 ]
 
 
-@pytest.mark.parametrize("command", ["enroll", "check"])
 @pytest.mark.parametrize(("change", "slug"), _WRONG)
 def test_wrong_settings(
-    *,
     environ: dict[str, str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    command: str,
     change: str,
     slug: str,
 ) -> None:
     """A wrong setting ends with 78 and one line that has cause and remedy, and no secret."""
     _spoil(environ, tmp_path, change)
-    if command == "enroll":
-        code = commands.enroll(Options(), environ, force=False)
-    else:
-        code = commands.check(Options(), environ)
+    assert commands.enroll(Options(), environ, force=False) == 78
     shown = capsys.readouterr()
-    assert code == 78
-    assert len(shown.err.splitlines()) == 1
-    assert shown.err.startswith("mast-agent: ")
-    assert shown.err.endswith(f"[{slug}, exit 78]\n")
+    (line,) = shown.err.splitlines()
+    assert line.startswith("mast-agent: ")
+    assert line.endswith(f"[{slug}, exit 78]")
+    assert CANARY not in shown.err + shown.out
+
+
+@pytest.mark.parametrize(("change", "slug"), _WRONG)
+def test_check_of_wrong_settings(
+    *,
+    environ: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    slug: str,
+) -> None:
+    """`check` ends with the code of the first, and goes on with what does not need it."""
+
+    async def look(*_: object) -> NoReturn:
+        raise Failure(causes.REFUSED, "nothing listens")
+
+    monkeypatch.setattr(preflight, "_look", look)
+    _spoil(environ, tmp_path, change)
+    assert commands.check(Options(), environ) == 78
+    shown = capsys.readouterr()
+    first, *rest = shown.err.splitlines()
+    assert first.endswith(f"[{slug}, exit 78]")
+    # It can be asked where the URL is known, and is a good one.
+    known = change.startswith(("MAST_BIN", "SECRET", "MAST_VAULT_KEY"))
+    assert [line.rpartition(" [")[2] for line in rest] == ["refused, exit 69]"] * known
+    assert ("release: " in shown.out) is not change.startswith("MAST_BIN")
     assert CANARY not in shown.err + shown.out
 
 
@@ -239,7 +261,7 @@ def test_phase_of_a_bug_in_check(
     """So is one in `check`."""
 
     async def look(*_: object) -> SimpleNamespace:
-        return SimpleNamespace(applied=frozenset(), migrating=False)
+        return SimpleNamespace(applied=frozenset(), migrating=False, servers=())
 
     monkeypatch.setattr(units, "ask", lambda *_, **__: {})
     monkeypatch.setattr(preflight, "_look", look)

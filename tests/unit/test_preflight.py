@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from mast_agent.commands import preflight
 from mast_agent.failures import causes
 from mast_agent.failures.failure import Failure
 from mast_agent.host import units
+from mast_agent.status import preflight
 from unit.builders import unit
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def test_a_file_for_a_unit_that_is_not_there(unreadable: Path) -> None:
     """Whoever writes that unit is told that it needs a credential."""
     for without in (None, unit("inactive", load_state="not-found")):
         (warning,) = preflight._environment_file(unreadable, without)  # noqa: SLF001
-        assert str(unreadable) in warning
-        assert "credential" in warning
+        assert str(unreadable) in warning.text
+        assert "credential" in warning.text
+        assert warning.kind is preflight.Kind.WARNING
 
 
 def test_a_file_that_the_unit_reads_as_its_user(unreadable: Path) -> None:
@@ -59,5 +60,9 @@ def test_what_systemd_could_not_set_up() -> None:
         "c.service": unit("active", exit_status=number),
     }
     assert list(preflight._units(found)) == [  # noqa: SLF001
-        f"unit: warning: a.service: {number}/{name}: {meaning}"
+        preflight.Finding(
+            label="unit",
+            text=f"a.service: {number}/{name}: {meaning}",
+            kind=preflight.Kind.WARNING,
+        )
     ]

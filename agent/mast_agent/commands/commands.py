@@ -66,30 +66,34 @@ def status(
 
 
 def check(options: Options, environ: Mapping[str, str]) -> int:
-    """`mast-agent check`."""
-    from mast_agent.commands import preflight  # noqa: PLC0415 - costly
-    from mast_agent.report import surroundings  # noqa: PLC0415 - as above
+    """`mast-agent check`. The code is that of the first phase that is not ready."""
+    from mast_agent.report import surroundings  # noqa: PLC0415 - costly
+    from mast_agent.show import checklist  # noqa: PLC0415 - as above
+    from mast_agent.status import preflight  # noqa: PLC0415 - as above
 
     config, failure = stage.load(options, environ)
-    reader = surroundings.reader(environ, "check").at(config)
+    reader = surroundings.reader(environ, "check")
     deadline = Deadline(config.timeout if config.timeout_given else CHECK_SECONDS)
+    shown = checklist.Checklist(environ)
     phases = [Phase.RELEASE]
+    code = Code.OK
     try:
-        if failure is not None:
-            raise failure
-        for line in preflight.run(config, deadline, phases.append, reader.remedy):
-            console.say(escape(line))
+        for finding in preflight.run(config, failure, deadline, phases.append):
+            # By now this may be the service's user, as whom it failed.
+            shown.see(finding, reader.at(config))
+            if finding.kind is preflight.Kind.FAILED and finding.failure and code is Code.OK:
+                code = finding.failure.code
     except Failure as error:
-        # By now this may be the service's user, as whom it failed.
-        console.complain(error, reader=reader.at(config))
-        return error.code
+        shown.see(preflight.failed(error), reader.at(config))
+        code = error.code
     except BrokenPipeError:
         # Whoever read the output has enough of it: that is no bug, and `running` ends by it.
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         console.complain(console.bug(error, stage.redactor(config), phases[-1]))
-        return Code.BUG
-    return Code.OK
+        code = Code.BUG
+    shown.close()
+    return code
 
 
 def reset(options: Options, environ: Mapping[str, str]) -> int:
