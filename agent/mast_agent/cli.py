@@ -5,12 +5,10 @@ version cost little more than typer does: everything else is imported when a com
 ended badly.
 """
 
-# ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only
-
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from mast_agent import __version__
 from mast_agent.host import lean
@@ -22,6 +20,8 @@ from mast_agent.commands import options, running, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mast_agent.config.settings import Options
 
 app = typer.Typer(
     name="mast-agent",
@@ -61,15 +61,18 @@ def _main(
 
 
 @app.command(cls=options.Command, epilog=usage.examples("enroll"))
+@options.shared(
+    "mast_bin",
+    "env_file",
+    "timeout",
+    "state_directory",
+    "runtime_directory",
+    "user",
+    "access",
+)
 def enroll(
+    given: Options,
     *,
-    mast_bin: Optional[str] = options.MAST_BIN,
-    env_file: Optional[str] = options.ENV_FILE,
-    timeout: Optional[str] = options.TIMEOUT,
-    state_directory: Optional[str] = options.STATE_DIRECTORY,
-    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
-    user: Optional[str] = options.USER,
-    access: Optional[str] = options.ACCESS,
     force: bool = options.flag("--force", "Run the eval also when this host is enrolled."),
     plain: bool = options.flag("--plain", "Print lines also on a terminal, as in a pipe."),
 ) -> int:
@@ -78,31 +81,25 @@ def enroll(
     Exit codes: 0 enrolled, 69 database unreachable, 70 this Mast cannot do it, 75 try later, 77
     not permitted, 78 configuration, 1 a bug, 2 wrong usage.
     """
-    given = options.collect(
-        mast_bin=mast_bin,
-        env_file=env_file,
-        timeout=timeout,
-        state_directory=state_directory,
-        runtime_directory=runtime_directory,
-        user=user,
-        access=access,
-    )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.enroll(given, os.environ, force=force, plain=plain)
 
 
 @app.command(cls=options.Command, epilog=usage.examples("status"))
+@options.shared(
+    "mast_bin",
+    "env_file",
+    "timeout",
+    "state_directory",
+    "runtime_directory",
+    "user",
+    "access_directory",
+    "login_directory",
+)
 def status(
+    given: Options,
     *,
-    mast_bin: Optional[str] = options.MAST_BIN,
-    env_file: Optional[str] = options.ENV_FILE,
-    timeout: Optional[str] = options.TIMEOUT,
-    state_directory: Optional[str] = options.STATE_DIRECTORY,
-    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
-    user: Optional[str] = options.USER,
-    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
-    login_directory: Optional[str] = options.LOGIN_DIRECTORY,
     as_json: bool = options.flag("--json", "Print one JSON document."),
     wait: bool = options.flag("--wait", "Wait until it is decided, for at most the timeout."),
     watch: bool = options.flag(
@@ -118,16 +115,6 @@ def status(
     here, but the database no longer has it), 6 enrolled, but Mast does not reach this host
     (--managed alone says so), 2 wrong usage.
     """
-    given = options.collect(
-        mast_bin=mast_bin,
-        env_file=env_file,
-        timeout=timeout,
-        state_directory=state_directory,
-        runtime_directory=runtime_directory,
-        user=user,
-        access_directory=access_directory,
-        login_directory=login_directory,
-    )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.status(
@@ -136,15 +123,17 @@ def status(
 
 
 @app.command(cls=options.Command, epilog=usage.examples("check"))
+@options.shared(
+    "mast_bin",
+    "env_file",
+    "timeout",
+    "state_directory",
+    "runtime_directory",
+    "user",
+    "access_directory",
+)
 def check(
-    *,
-    mast_bin: Optional[str] = options.MAST_BIN,
-    env_file: Optional[str] = options.ENV_FILE,
-    timeout: Optional[str] = options.TIMEOUT,
-    state_directory: Optional[str] = options.STATE_DIRECTORY,
-    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
-    user: Optional[str] = options.USER,
-    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    given: Options,
 ) -> int:
     """Look once whether enrolling could begin; change nothing.
 
@@ -153,25 +142,15 @@ def check(
 
     Exit codes: those of enroll, of the first that is not ready; 0 says that all are.
     """
-    given = options.collect(
-        mast_bin=mast_bin,
-        env_file=env_file,
-        timeout=timeout,
-        state_directory=state_directory,
-        runtime_directory=runtime_directory,
-        user=user,
-        access_directory=access_directory,
-    )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.check(given, os.environ)
 
 
 @app.command(cls=options.Command, epilog=usage.examples("reset"))
+@options.shared("state_directory", "runtime_directory", "access_directory")
 def reset(
-    state_directory: Optional[str] = options.STATE_DIRECTORY,
-    runtime_directory: Optional[str] = options.RUNTIME_DIRECTORY,
-    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
+    given: Options,
 ) -> int:
     """Forget this host's record, published status and key.
 
@@ -179,23 +158,16 @@ def reset(
 
     Exit codes: 0 done, 75 an enroll is running, 77 not permitted.
     """
-    given = options.collect(
-        state_directory=state_directory,
-        runtime_directory=runtime_directory,
-        access_directory=access_directory,
-    )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.reset(given, os.environ)
 
 
 @app.command(cls=options.Command, epilog=usage.examples("access"))
+@options.shared("env_file", "state_directory", "access_directory", "login_directory")
 def access(
+    given: Options,
     *,
-    env_file: Optional[str] = options.ENV_FILE,
-    state_directory: Optional[str] = options.STATE_DIRECTORY,
-    access_directory: Optional[str] = options.ACCESS_DIRECTORY,
-    login_directory: Optional[str] = options.LOGIN_DIRECTORY,
     revoke: bool = options.flag(
         "--revoke",
         "Take the key away; Mast is kept out until access is run again by hand.",
@@ -218,12 +190,6 @@ def access(
     or what stands in its way is refused, and nothing was written; or, with --revoke, sshd would
     still find a key.
     """
-    given = options.collect(
-        env_file=env_file,
-        state_directory=state_directory,
-        access_directory=access_directory,
-        login_directory=login_directory,
-    )
     from mast_agent.commands import commands  # noqa: PLC0415 - not for --help
 
     return commands.access(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mast_agent.failures import causes
-from mast_agent.failures.cause import FINAL_CODES, Cause, Code, Patience
+from mast_agent.failures.cause import FINAL_CODES, Cause, Code, Patience, Phase
 from mast_agent.failures.causes import CAUSES
 from mast_agent.failures.failure import Failure
 from mast_agent.host.units import SETUP_FAILURES
@@ -98,11 +98,32 @@ def test_failure() -> None:
     assert Failure(causes.REFUSED, "x", remedy="Do this").remedy == "Do this"
 
 
-def test_settle() -> None:
-    """Settling changes the code of a failure whose cause says so, and of no other."""
+def test_escalated() -> None:
+    """A failure that is believed has another code where its cause says so, and else its own."""
     settling, staying = Failure(causes.NOT_POSTGRESQL, "x"), Failure(causes.WRONG_PASSWORD, "x")
+    assert (settling.escalated().code, staying.escalated().code) == (78, 78)
     assert (settling.code, staying.code) == (69, 78)
-    settling.settle()
-    staying.settle()
-    assert (settling.code, staying.code) == (78, 78)
-    assert Failure(causes.NOT_POSTGRESQL, "x").code == 69
+
+
+def test_what_becomes_known_makes_another_failure() -> None:
+    """All else of it stays, and so does the first."""
+    first = Failure(
+        causes.NOT_POSTGRESQL,
+        "x",
+        known={"place": "here"},
+        progress="3 of 21",
+        cut_short=True,
+        phase=Phase.VERIFY,
+    )
+    for other in (
+        first.knowing({"place": "there", "role": "mast"}),
+        first.escalated(),
+        first.with_remedy("Do this"),
+    ):
+        assert other is not first
+        for name in ("cause", "message", "progress", "cut_short", "phase"):
+            assert getattr(other, name) == getattr(first, name), name
+    known = first.knowing({"place": "there", "role": "mast"}).escalated().with_remedy("Do this")
+    assert (known.known, known.code) == ({"place": "here", "role": "mast"}, 78)
+    assert known.remedy == known.own_remedy == "Do this"
+    assert (first.known, first.code, first.own_remedy) == ({"place": "here"}, 69, None)

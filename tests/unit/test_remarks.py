@@ -167,6 +167,6 @@ def test_no_remedy_kills_a_run_that_is_at_work(state: str, *, waits: bool) -> No
     """While one is, what would restart it says to wait; what lets it be stays."""
     kills = Failure(causes.REFUSED, "x", remedy="Then: systemctl restart --no-block mast-agent")
     spares = Failure(causes.REFUSED, "x", remedy="Then: systemctl start postgresql")
-    remarks.patient([kills, spares], _facts(agent_unit=unit(state)))
-    assert (kills.remedy == "Wait for the run that is at work") is waits
-    assert spares.remedy == "Then: systemctl start postgresql"
+    first, second = remarks.patient([kills, spares], _facts(agent_unit=unit(state)))
+    assert (first.remedy == "Wait for the run that is at work") is waits
+    assert second.remedy == "Then: systemctl start postgresql"

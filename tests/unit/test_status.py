@@ -170,7 +170,7 @@ def test_failed_unit_says_why(
 ) -> None:
     """What keeps Mast out is first of all why the unit failed that should let it in."""
     monkeypatch.setattr(access, "look", lambda *_: _seen(_ABSENT))
-    found = status._access(_NOTHING, _facts(), unit("failed", **special))  # noqa: SLF001
+    found = status._access(_NOTHING, _facts(), unit("failed", **special), {})  # noqa: SLF001
     assert found.failure is not None
     assert found.failure.cause is causes.ACCESS_UNIT_FAILED
     assert words in found.failure.message
@@ -191,7 +191,7 @@ def test_unit_that_says_nothing_new(
 ) -> None:
     """Otherwise what was seen stands."""
     monkeypatch.setattr(access, "look", lambda *_: _seen(*problems))
-    assert status._access(_NOTHING, _facts(), found).problems == problems  # noqa: SLF001
+    assert status._access(_NOTHING, _facts(), found, {}).problems == problems  # noqa: SLF001
 
 
 @pytest.mark.parametrize(
@@ -215,5 +215,5 @@ def test_other_key(
         looked=True, server=builders.server(key_id=key_id), foreign=foreign,
         record=builders.record(**special),
     )  # fmt: skip
-    problems = status._access(_NOTHING, facts, unit("inactive")).problems  # noqa: SLF001
+    problems = status._access(_NOTHING, facts, unit("inactive"), {}).problems  # noqa: SLF001
     assert [each.cause for each in problems] == [causes.ACCESS_KEY_REPLACED] * replaced

@@ -165,8 +165,8 @@ def test_every_state(state: State) -> None:
 @pytest.mark.parametrize("cause", causes.CAUSES.values(), ids=lambda cause: cause.slug)
 def test_every_cause(cause: Any) -> None:
     """A failure may be of each cause, before and after it is believed."""
-    before, after = Failure(cause, "what was seen"), Failure(cause, "what was seen")
-    after.settle()
+    before = Failure(cause, "what was seen")
+    after = before.escalated()
     status_schema.check(_document(test_verdict.facts(failure=before, concerns=(before, after))))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mast_agent.enroll import evaluation, locks, needs, scratch
@@ -25,8 +26,7 @@ from mast_agent.report import record
 from mast_agent.report.events import Event
 
 if TYPE_CHECKING:
-    from typing import TypeGuard
-
+    from mast_agent.enroll.needs import Needs
     from mast_agent.enroll.plan import Plan
     from mast_agent.host.deadline import Deadline
     from mast_agent.postgres.session import Session
@@ -51,6 +51,19 @@ def run(
     return asyncio.run(signals.until_stopped(enrollment.run()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What the database has of this host.
+
+    `row` is None where the eval has to run in any case; else this host is enrolled, and `needs` is
+    what an eval is still wanted for.
+    """
+
+    row: Server | None
+    snapshot: Snapshot
+    needs: Needs = needs.NONE
+
+
 class Enrollment:
     """One `mast-agent enroll`."""
 
@@ -72,8 +85,7 @@ class Enrollment:
         self._attempts = 0
         self._eval_failure = ""
         self._own = OwnRow(plan, self._problem, reporter.unrecorded)
-        self._confirmed: tuple[Server, Snapshot] | None = None
-        self._needs = needs.NONE
+        self._seen: _Seen | None = None
         self._retired: frozenset[int] = frozenset()
 
     async def run(self) -> Server:
@@ -89,26 +101,28 @@ class Enrollment:
         try:
             return await retry(self._attempt)
         except Failure as failure:
-            if self._confirmed is None or failure.cause is causes.VAULT_KEY_WRONG:
+            seen = self._seen
+            if seen is None or seen.row is None or failure.cause is causes.VAULT_KEY_WRONG:
                 raise
             # The host is enrolled, whatever became of the eval for what it needs besides.
-            kind = Event.KEY_UNKNOWN if self._needs.key else Event.ROW_DIFFERS
-            self._report.event(kind, f"{self._needs}: {failure.message}")
-            return self._finish(*self._confirmed, already=True)
+            kind = Event.KEY_UNKNOWN if seen.needs.key else Event.ROW_DIFFERS
+            self._report.event(kind, f"{seen.needs}: {failure.message}")
+            return self._finish(seen.row, seen.snapshot, already=True)
 
     async def _attempt(self) -> Server:
         self._attempts += 1
         # What an earlier attempt saw is no confirmation any more.
-        self._confirmed = None
+        self._seen = None
         self._report.attempt(self._attempts)
         self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
         async with open_session(self._plan.target, self._deadline) as session:
             snapshot = await self._look(session, self._own.sought())
-            row = self._own.find(snapshot)
-            if not self._is_done(row, snapshot):
-                with locks.host_lock(self._plan.runtime_directory):
+            seen = self._judged(self._own.find(snapshot), snapshot)
+            if seen.row is None or seen.needs:
+                self._seen = seen
+                with locks.host_lock(self._plan.settings.runtime_directory):
                     return await self._enroll_locked(session)
-        return self._finish(row, snapshot, already=True)
+        return self._finish(seen.row, snapshot, already=True)
 
     async def _look(self, session: Session, sought: Sought | None = None) -> Snapshot:
         """Take a snapshot of a database that has all migrations of this release."""
@@ -124,39 +138,35 @@ class Enrollment:
         database.require_servers(snapshot)
         return snapshot
 
-    def _is_done(self, row: Server | None, snapshot: Snapshot) -> TypeGuard[Server]:
-        """Tell whether there is nothing left to run an eval for."""
-        self._confirmed, self._needs = None, needs.NONE
+    def _judged(self, row: Server | None, snapshot: Snapshot) -> _Seen:
+        """Return what there is left to run an eval for, when `row` is this host's."""
         if row is None or self._force:
-            return False
-        self._needs = self._own.needs(row, snapshot)
-        if self._needs:
-            self._confirmed = (row, snapshot)
-        return not self._needs
+            return _Seen(row=None, snapshot=snapshot)
+        return _Seen(row=row, snapshot=snapshot, needs=self._own.needs(row, snapshot))
 
     async def _enroll_locked(self, session: Session) -> Server:
         """Look again under the locks, then run the eval and have the database confirm it."""
         busy = await self._lock_database(session) is database.Lock.POOLED
         before = await (self._look_again() if busy else self._look(session))
         row = self._own.find(before)
-        if self._is_done(row, before):
-            return self._finish(row, before, already=True)
-        already = row is not None and not self._force
+        self._seen = seen = self._judged(row, before)
+        if seen.row is not None and not seen.needs:
+            return self._finish(seen.row, before, already=True)
         report = await self._evaluate(row)
         self._report.enter(Phase.VERIFY, "asking the database whether it has this host")
         after = await self._look_again()
         row = self._own.find_after(before, after, report.server_id)
         if row is None:
             # What the database says now, and not what it said before the eval.
-            known = self._own.find(after) if already else None
-            self._confirmed = None if known is None else (known, after)
+            known = self._own.find(after) if seen.row is not None else None
+            self._seen = replace(seen, row=known, snapshot=after)
             raise Failure(causes.NOT_ENROLLED, _refutation(report, after))
         self._force = False
-        self._compare(row)
+        self._compare(row, seen.needs)
         key = record.Key(id=row.key_id, public=report.public_key)
-        return self._finish(row, after, already=already, key=key)
+        return self._finish(row, after, already=seen.row is not None, key=key)
 
-    def _compare(self, row: Server) -> None:
+    def _compare(self, row: Server, needed: Needs) -> None:
         """Say what the eval has left undone of the differences: another eval would not do more."""
         left = self._own.differences(row)
         if left:
@@ -165,11 +175,11 @@ class Enrollment:
                 f"the row of {row.name!r} still has {'; '.join(left)}: this Mast.Bootstrap leaves "
                 f"it so. Delete the server in Mast, then: {_RESTART}",
             )
-        elif self._needs.differences:
+        elif needed.differences:
             self._report.event(
                 Event.ROW_UPDATED,
                 f"the row of {row.name!r} is up to date now: it had "
-                + "; ".join(self._needs.differences),
+                + "; ".join(needed.differences),
             )
 
     async def _look_again(self) -> Snapshot:
@@ -202,8 +212,8 @@ class Enrollment:
         try:
             report = await evaluation.self_enroll(
                 self._plan.release,
-                {**self._plan.mast, evaluation.SELF_ID: row.id if row is not None else ""},
-                scratch.make(self._plan.runtime_directory, self._problem),
+                {**self._plan.settings.mast, evaluation.SELF_ID: row.id if row is not None else ""},
+                scratch.make(self._plan.settings.runtime_directory, self._problem),
                 seconds=seconds,
                 redactor=self._redactor,
                 log=lambda stream, text: self._report.event(Event.EVAL_OUTPUT, f"{stream}: {text}"),

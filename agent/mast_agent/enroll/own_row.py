@@ -31,8 +31,8 @@ class OwnRow:
         """`problem` is told what is wrong with the record, `unrecorded` why none is written."""
         self._plan = plan
         self._unrecorded = unrecorded
-        self._wanted = login.wanted(plan.mast)
-        self._recorded = record.recall(plan.state_directory, problem)
+        self._wanted = login.wanted(plan.settings.mast)
+        self._recorded = record.recall(plan.settings.state_directory, problem)
 
     def sought(self) -> Sought:
         """Return which row there is to look for: where it has an id, no other counts."""
@@ -74,7 +74,7 @@ class OwnRow:
             row,
             self._believed(snapshot),
             self._wanted,
-            access=self._plan.access,
+            access=self._plan.settings.access,
             vault=self._vault(row),
         )
 
@@ -91,7 +91,7 @@ class OwnRow:
         old = self._believed(snapshot)
         vault = old.vault if old is not None and old.server_id == row.id else None
         self._recorded = record.remember(
-            self._plan.state_directory,
+            self._plan.settings.state_directory,
             record.Record(
                 server_id=row.id,
                 server_name=row.name,
@@ -132,4 +132,4 @@ class OwnRow:
         return self._id_in(snapshot.identity)
 
     def _vault(self, row: Server) -> str | None:
-        return needs.vault_digest(self._plan.mast.get(needs.VAULT_KEY), row.id)
+        return needs.vault_digest(self._plan.settings.mast.get(needs.VAULT_KEY), row.id)

@@ -13,8 +13,6 @@ from mast_agent.host import execve, identity
 from mast_agent.postgres import ecto_url
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mast_agent.config.release import Release
     from mast_agent.config.settings import Settings
     from mast_agent.host.identity import Host
@@ -25,16 +23,13 @@ if TYPE_CHECKING:
 class Plan:
     """Everything that is known before anything is waited for.
 
-    `access` says whether Mast's public key is wanted too.
+    `settings` are the service's: its directories, Mast's variables, and whether its key is wanted.
     """
 
+    settings: Settings
     release: Release
     target: Target
     host: Host
-    mast: dict[str, str]
-    access: bool
-    state_directory: Path
-    runtime_directory: Path
 
 
 def make(config: Settings) -> Plan:
@@ -55,12 +50,4 @@ def make(config: Settings) -> Plan:
             causes.unless_full(causes.RUNTIME_DENIED, error),
             f"the directory {config.runtime_directory} cannot be made: {error.strerror}",
         ) from error
-    return Plan(
-        release=found,
-        target=target,
-        host=identity.identify(),
-        mast=dict(config.mast),
-        access=config.access,
-        state_directory=config.state_directory,
-        runtime_directory=config.runtime_directory,
-    )
+    return Plan(settings=config, release=found, target=target, host=identity.identify())

@@ -97,9 +97,19 @@ class Retry:
             before_sleep=self._announce,
             reraise=True,
         )
+
+        async def counted() -> _T:
+            try:
+                return await attempt()
+            except Failure as failure:
+                self._count(failure)
+                raise
+
         try:
-            return await retrying(attempt)
+            return await retrying(counted)
         except Failure as failure:
+            if self._is_believed(failure):
+                raise failure.escalated() from None
             if failure.cut_short and self._telling is not None:
                 raise self._telling from None
             raise
@@ -113,16 +123,16 @@ class Retry:
                 await self._watch.ring(self._watched)
 
     def _worth_another(self, error: BaseException) -> bool:
-        if not isinstance(error, Failure):
+        if not isinstance(error, Failure) or self._is_believed(error):
             return False
-        self._count(error)
         patience = error.cause.patience
         if patience is Patience.EVALS:
             return self._evals_failed < EVAL_ATTEMPTS
-        if patience is Patience.GRACE and self._grace_left() <= 0:
-            error.settle()
-            return False
         return patience is not Patience.NONE
+
+    def _is_believed(self, failure: Failure) -> bool:
+        """Tell whether what looked permanent has done so for as long as it is borne."""
+        return failure.cause.patience is Patience.GRACE and self._grace_left() <= 0
 
     def _count(self, failure: Failure) -> None:
         if failure.cause.slug != self._slug:

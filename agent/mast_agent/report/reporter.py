@@ -109,7 +109,7 @@ class Reporter:
 
     def waiting(self, failure: Failure, attempt: int, seconds: float) -> None:
         """Note that attempt number `attempt` failed and the next comes in `seconds`."""
-        failure.learn(self._reader.known)
+        failure = failure.knowing(self._reader.known)
         self._phase = self._waits_for = failure.phase
         said = (failure.cause.slug, failure.progress)
         if said != self._said:
@@ -149,7 +149,7 @@ class Reporter:
 
     def failed(self, failure: Failure, seconds: float) -> None:
         """Note the end: this invocation gives up, `seconds` after it began."""
-        failure.learn(self._reader.known)
+        failure = failure.knowing(self._reader.known)
         self._phase = failure.phase
         waited = f" (gave up after {seconds:.0f} s)" if self._attempts > 1 else ""
         if failure.cause.slug != self._said[0]:

@@ -63,7 +63,7 @@ class Reader:
 
     def remedy(self, failure: Failure, *, ended: bool = True) -> str:
         """Return what he has to do about a failure; `ended` says that nobody tries again."""
-        failure.learn(self.known)
+        failure = failure.knowing(self.known)
         text = failure.remedy
         by_hand = not self.root and not self.unit and self.command
         if by_hand and failure.cause.slug in _OWN_RIGHTS and failure.own_remedy is None:

@@ -57,8 +57,7 @@ def look(
         question = _Question(target, sought, known or {})
         return _decode(_by_child(question, deadline, user)), None
     except Failure as failure:
-        failure.learn(known or {})
-        return None, failure
+        return None, failure.knowing(known or {})
 
 
 def _ask(target: Target, deadline: Deadline, sought: Sought | None) -> Snapshot:
@@ -141,15 +140,15 @@ def _answer(
         bind()  # after that: the kernel ends such a bond where the user changes
         document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline, sought))}
     except Failure as failure:
-        failure.learn({**known, "os_user": user.name})
+        told = failure.knowing({**known, "os_user": user.name})
         document = {
             "failure": {
-                "cause": failure.cause.slug,
-                "message": failure.message,
-                "remedy": failure.remedy,
-                "code": int(failure.code),
-                "progress": failure.progress,
-                "cut_short": failure.cut_short,
+                "cause": told.cause.slug,
+                "message": told.message,
+                "remedy": told.remedy,
+                "code": int(told.code),
+                "progress": told.progress,
+                "cut_short": told.cut_short,
             }
         }
     except Exception as error:  # noqa: BLE001 - the parent reports it as the bug that it is
@@ -168,15 +167,14 @@ def _decode(content: bytes) -> Snapshot:
     if (bug := document.get("bug")) is not None:
         raise RuntimeError(f"asking the database: {bug}")
     if (told := document.get("failure")) is not None:
-        failure = Failure(
+        raise Failure(
             causes.CAUSES[told["cause"]],
             str(told["message"]),
             remedy=str(told["remedy"]),
+            code=Code(told["code"]),
             progress=str(told["progress"]),
             cut_short=bool(told["cut_short"]),
         )
-        failure.code = Code(told["code"])
-        raise failure
     seen = document["snapshot"]
     applied, servers = seen["applied"], seen["servers"]
     return Snapshot(

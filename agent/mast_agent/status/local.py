@@ -15,6 +15,7 @@ from mast_agent.host import storage
 from mast_agent.report import published, record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mast_agent.config.release import Release
@@ -40,9 +41,9 @@ class Files:
     record_state: str
 
 
-def read(config: Settings, this_host: Host) -> Files:
-    """Read them."""
-    found_release, release_failure = _release(config)
+def read(config: Settings, this_host: Host, known: Mapping[str, str]) -> Files:
+    """Read them; `known` is what there is to know for a remedy."""
+    found_release, release_failure = _release(config, known)
     last, readable = _published(config.runtime_directory)
     recorded, record_state = _record(config.state_directory)
     if recorded is not None and recorded.machine != this_host.machine:
@@ -57,11 +58,11 @@ def read(config: Settings, this_host: Host) -> Files:
     )
 
 
-def _release(config: Settings) -> tuple[Release | None, Failure | None]:
+def _release(config: Settings, known: Mapping[str, str]) -> tuple[Release | None, Failure | None]:
     try:
         return release.read(config.mast_bin), None
     except Failure as failure:
-        return None, failure
+        return None, failure.knowing(known)
 
 
 def _published(directory: Path) -> tuple[Published | None, bool]:

@@ -118,13 +118,16 @@ def _unrecorded(facts: Facts) -> Failure | None:
     return Failure(causes.RECORD_UNWRITABLE, last.problem)
 
 
-def patient(found: Sequence[Failure], facts: Facts) -> None:
-    """Take what would kill a run out of the remedies, while one is at work that may do it."""
+def patient(found: Sequence[Failure], facts: Facts) -> tuple[Failure, ...]:
+    """Return them without a remedy that would kill a run, while one is at work that may do it."""
     if not restarting.is_under_way(facts.agent_unit) and facts.at_work is False:
-        return
-    for each in found:
-        if restarting.would_interrupt(each.remedy):
-            each.own_remedy = "Wait for the run that is at work"
+        return tuple(found)
+    return tuple(
+        each.with_remedy("Wait for the run that is at work")
+        if restarting.would_interrupt(each.remedy)
+        else each
+        for each in found
+    )
 
 
 def relevant(found: Sequence[Failure], state: State) -> tuple[Failure, ...]:

@@ -76,11 +76,12 @@ def collect(
         units.AGENT, units.MAST, units.ACCESS, seconds=deadline.within(units.SECONDS)
     )
     this_host = identity.identify()
-    files = local.read(config, this_host)
+    known = surroundings.known(config)
+    files = local.read(config, this_host, known)
     # Root asks the database as the user whom the unit has; for others systemd need not be first.
     agent_unit = answers().get(units.AGENT) if os.geteuid() == 0 else None
-    target, user, settings_failure = _target(config, settings_failure, agent_unit)
-    known = surroundings.known(config)
+    target, user, why_not = _target(config, settings_failure, agent_unit)
+    settings_failure = why_not and why_not.knowing(known)
     answer = Answer(failure=settings_failure)
     if target is not None:
         from mast_agent.status import own_server  # noqa: PLC0415 - where it can be asked
@@ -91,11 +92,8 @@ def collect(
     facts = _facts(files, found_units, answer)
     access_unit = found_units.get(units.ACCESS)
     wanted = access.wanted(config, access_unit)
-    seen = _access(config, facts, access_unit)
-    found = [*answer.found, *remarks.find(facts, this_host)]
-    for each in (facts.failure, files.release_failure, *found, *seen.problems):
-        if each is not None:
-            each.learn(known)
+    seen = _access(config, facts, access_unit, known)
+    found = [each.knowing(known) for each in (*answer.found, *remarks.find(facts, this_host))]
     verdict = remarks.unblocked(judge(facts), files.release_failure or facts.failure)
     tried = login_report.load(config.login_directory)
     contact = _contact(seen, facts)
@@ -103,8 +101,7 @@ def collect(
     concern = reach.concern(contact, tried, seen.problems) if wanted else None
     if wanted:
         found += remarks.keeps_out(concern, _unit_failure(access_unit), contact)
-    said = remarks.relevant(found, verdict.state)
-    remarks.patient(said, facts)
+    said = remarks.patient(remarks.relevant(found, verdict.state), facts)
     verdict = remarks.with_concerns(verdict, said)
     return Status(
         verdict=remarks.managed(verdict, concern, contact) if managed else verdict,
@@ -173,11 +170,11 @@ def _target(
             failure = refused
     if failure.cause is causes.ENV_FILE_UNREADABLE:
         # Right for the unit's user; an operator who only asks needs no right to the secrets.
-        failure.own_remedy = remarks.AS_ROOT
+        failure = failure.with_remedy(remarks.AS_ROOT)
     return None, None, failure
 
 
-def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:
+def _access(config: Settings, facts: Facts, unit: Unit | None, known: Mapping[str, str]) -> Access:
     """See whether Mast can log in; where it cannot, the unit may know better why."""
     last = facts.published
     seen = access.look(config, facts.own_record, last.login if last is not None else None)
@@ -185,7 +182,7 @@ def _access(config: Settings, facts: Facts, unit: Unit | None) -> Access:
     problems = seen.problems if other_key is None else (other_key, *seen.problems)
     if problems and why is not None:
         problems = (why, *problems)
-    return replace(seen, problems=problems)
+    return replace(seen, problems=tuple(each.knowing(known) for each in problems))
 
 
 def _unit_failure(unit: Unit | None) -> Failure | None:
