@@ -15,7 +15,7 @@ from chance.draw import CANARY, Draw, Target
 from chance.masking import assert_masked
 
 if TYPE_CHECKING:
-    from mast_agent.postgres.target import Target as Database
+    from mast_agent.postgres.parameters import ConnectionParameters as Database
 
 _QUERY_KEYS = (
     "ssl", "sslmode", "socket_dir", "socket", "port", "username", "password", "pool_size",

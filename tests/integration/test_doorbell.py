@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
     from support.postgres import Cluster
 
 pytestmark = pytest.mark.slow(10)
@@ -67,12 +67,12 @@ def test_what_cannot_be_counted(cluster: Cluster, empty_database: str) -> None:
     asyncio.run(_until(cluster, empty_database, _TABLE))
 
 
-def bell(where: Target) -> Doorbell:
+def bell(where: ConnectionParameters) -> Doorbell:
     """Return a doorbell for a server at `where`."""
     return Doorbell(where, Deadline(60), frozenset({1}))
 
 
-async def _ring_after(where: Target, listen: Callable[[], socket.socket]) -> bool:
+async def _ring_after(where: ConnectionParameters, listen: Callable[[], socket.socket]) -> bool:
     """Tell whether it rings once `listen` was called, and not before."""
     ringing = asyncio.ensure_future(bell(where).ring(Failure(causes.REFUSED, "")))
     await asyncio.sleep(3 * doorbell.KNOCK_SECONDS)
@@ -130,7 +130,7 @@ def test_names_are_not_looked_up(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_listens_and_is_no_server_is_not_knocked_at_all_the_time() -> None:
     """Where the attempt fails all the same, it does not ring again at once."""
 
-    async def twice(where: Target) -> float:
+    async def twice(where: ConnectionParameters) -> float:
         rings = bell(where)
         await rings.ring(Failure(causes.REFUSED, ""))
         begin = time.monotonic()

@@ -11,8 +11,8 @@ from mast_agent.config.release import Release
 from mast_agent.enroll.output import Output
 from mast_agent.host.process import Line
 from mast_agent.host.units import Unit
+from mast_agent.postgres.parameters import ConnectionParameters
 from mast_agent.postgres.snapshot import Identity, Server
-from mast_agent.postgres.target import Target
 from mast_agent.report.published import Error, Published
 from mast_agent.report.record import Record
 from mast_agent.text.redact import Redactor
@@ -25,7 +25,7 @@ SERVER_ID = "0b0f5f0a-9d0e-4c55-9f6e-6d0a8a1c2b3d"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
-def target(**special: Any) -> Target:
+def target(**special: Any) -> ConnectionParameters:
     """Make a target over TCP."""
     plain = {
         "host": "db.example",
@@ -38,7 +38,7 @@ def target(**special: Any) -> Target:
         "root_certificate": None,
         "ipv6": False,
     }
-    return Target(**{**plain, **special})
+    return ConnectionParameters(**{**plain, **special})
 
 
 def server(**special: Any) -> Server:

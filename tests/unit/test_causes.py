@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mast_agent.failures import causes
-from mast_agent.failures.cause import FINAL_CODES, Cause, Code, Patience, Phase
+from mast_agent.failures.cause import FINAL_CODES, Cause, Code, Phase, RetryPolicy
 from mast_agent.failures.causes import CAUSES
 from mast_agent.failures.failure import Failure
 from mast_agent.host.units import SETUP_FAILURES
@@ -16,13 +16,13 @@ from mast_agent.host.units import SETUP_FAILURES
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 each = pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES.keys())
 
-# What the reference calls each kind of patience.
+# What the reference calls each retry policy.
 PATIENCE = {
-    Patience.NONE: "stops at once",
-    Patience.GRACE: "grace of 30 s",
-    Patience.RETRY: "retried",
-    Patience.EVALS: "five evals",
-    Patience.CROWDED: "retried seldom",
+    RetryPolicy.NONE: "stops at once",
+    RetryPolicy.GRACE: "grace of 30 s",
+    RetryPolicy.RETRY: "retried",
+    RetryPolicy.EVALS: "five evals",
+    RetryPolicy.CROWDED: "retried seldom",
 }
 
 
@@ -48,13 +48,13 @@ def test_no_room(number: int) -> None:
 def test_code(cause: Cause) -> None:
     """A cause has a failure's code, and one that is waited for is retried by systemd too."""
     assert cause.code in {1, 69, 70, 75, 77, 78}
-    if cause.patience in (Patience.RETRY, Patience.EVALS, Patience.CROWDED):
+    if cause.retry_policy in (RetryPolicy.RETRY, RetryPolicy.EVALS, RetryPolicy.CROWDED):
         assert cause.code not in FINAL_CODES
-    if cause.settled is not None:
-        assert cause.patience is Patience.GRACE
-        assert cause.settled == Code.CONFIG
-    if cause.patience is Patience.GRACE:
-        assert Code.CONFIG in (cause.code, cause.settled)
+    if cause.escalates_to is not None:
+        assert cause.retry_policy is RetryPolicy.GRACE
+        assert cause.escalates_to == Code.CONFIG
+    if cause.retry_policy is RetryPolicy.GRACE:
+        assert Code.CONFIG in (cause.code, cause.escalates_to)
 
 
 @each
@@ -75,20 +75,20 @@ def test_codes_do_not_clash_with_systemd() -> None:
 
 
 def test_documented() -> None:
-    """The reference lists exactly these causes, with phase, code, patience and a meaning."""
+    """The reference lists exactly these causes, with phase, code, retry policy and a meaning."""
     rows = re.findall(
         r"^\| `([a-z0-9-]+)` \| (\w+) \| (\d+) \| ([^|]+) \| ([^|]+) \|$",
         REFERENCE.read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    documented = {slug: (phase, int(code), patience) for slug, phase, code, patience, _ in rows}
+    documented = {slug: (phase, int(code), policy) for slug, phase, code, policy, _ in rows}
     assert documented == {
-        cause.slug: (str(cause.phase), int(cause.code), PATIENCE[cause.patience])
+        cause.slug: (str(cause.phase), int(cause.code), PATIENCE[cause.retry_policy])
         for cause in CAUSES.values()
     }
     assert len(rows) == len(documented)
     settled = {slug for slug, *_, meaning in rows if "78 once the grace is over" in meaning}
-    assert settled == {cause.slug for cause in CAUSES.values() if cause.settled is not None}
+    assert settled == {cause.slug for cause in CAUSES.values() if cause.escalates_to is not None}
 
 
 def test_failure() -> None:

@@ -212,7 +212,7 @@ def test_bug_in_status(
     """A bug in `status` is "unknown", in one line: not 1, which is "failed", nor a traceback."""
     module = {"judge": status, "text": screen, "load": settings}[where]
     monkeypatch.setattr(module, where, _go_wrong)
-    monkeypatch.setattr(units, "ask", lambda *_, **__: {})
+    monkeypatch.setattr(units, "query", lambda *_, **__: {})
     environ["MAST_AGENT_ENV_FILE"] = "/nowhere"
     assert commands.status(Options(), environ, as_json=False, wait=False) == 4
     shown = capsys.readouterr()
@@ -263,7 +263,7 @@ def test_phase_of_a_bug_in_check(
     async def look(*_: object) -> SimpleNamespace:
         return SimpleNamespace(applied=frozenset(), migrating=False, servers=())
 
-    monkeypatch.setattr(units, "ask", lambda *_, **__: {})
+    monkeypatch.setattr(units, "query", lambda *_, **__: {})
     monkeypatch.setattr(preflight, "_look", look)
     monkeypatch.setattr(module, name, _go_wrong)
     assert commands.check(Options(), environ) == 1

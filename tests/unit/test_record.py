@@ -109,60 +109,62 @@ def test_unknown_is_not_equal() -> None:
     assert not builders.record(database=nowhere).is_about(builders.record().machine, nowhere)
 
 
-def test_recall(tmp_path: Path) -> None:
+def test_load_or_report(tmp_path: Path) -> None:
     """A usable record is returned and nothing is complained of."""
     problems: list[str] = []
     record.save(tmp_path, builders.record())
-    assert record.recall(tmp_path, problems.append) == builders.record()
+    assert record.load_or_report(tmp_path, problems.append) == builders.record()
     assert problems == []
 
 
-def test_recall_sets_aside(tmp_path: Path) -> None:
+def test_load_or_report_sets_aside(tmp_path: Path) -> None:
     """An unusable record counts as absent, and is kept under another name for a look."""
     problems: list[str] = []
     (tmp_path / record.FILE_NAME).write_text("{broken")
-    assert record.recall(tmp_path, problems.append) is None
+    assert record.load_or_report(tmp_path, problems.append) is None
     assert (tmp_path / f"{record.FILE_NAME}.unusable").read_text() == "{broken"
     assert len(problems) == 1
     assert str(tmp_path / f"{record.FILE_NAME}.unusable") in problems[0]
 
 
-def test_remember(tmp_path: Path) -> None:
+def test_save_changed(tmp_path: Path) -> None:
     """A new enrollment is written, in a private directory that is made when it is not there."""
     problems: list[str] = []
     directory = tmp_path / "a" / "state"
-    assert record.remember(directory, builders.record(), None, problems.append) is not None
+    assert record.save_changed(directory, builders.record(), None, problems.append) is not None
     assert record.load(directory) == builders.record()
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert problems == []
 
 
-def test_remember_only_news(tmp_path: Path) -> None:
+def test_save_changed_only_news(tmp_path: Path) -> None:
     """The same enrollment is not written again, and keeps the time since when it holds."""
     old = builders.record()
     record.save(tmp_path, old)
     before = (tmp_path / record.FILE_NAME).stat().st_ino
     again = replace(old, enrolled_at="2027-01-01T00:00:00+00:00")
-    assert record.remember(tmp_path, again, old, pytest.fail) == old
+    assert record.save_changed(tmp_path, again, old, pytest.fail) == old
     assert (tmp_path / record.FILE_NAME).stat().st_ino == before
     moved = replace(again, server_name="web2")
-    assert record.remember(tmp_path, moved, old, pytest.fail) == moved
+    assert record.save_changed(tmp_path, moved, old, pytest.fail) == moved
     assert record.load(tmp_path) == moved
 
 
-def test_remember_without_a_place(tmp_path: Path) -> None:
+def test_save_changed_without_a_place(tmp_path: Path) -> None:
     """A record that cannot be written is a complaint and no failure."""
     problems: list[str] = []
     (tmp_path / "file").touch()
-    kept = record.remember(tmp_path / "file" / "state", builders.record(), None, problems.append)
+    kept = record.save_changed(
+        tmp_path / "file" / "state", builders.record(), None, problems.append
+    )
     assert kept is None
     assert len(problems) == 1
 
 
-def test_recall_without_the_right(tmp_path: Path) -> None:
+def test_load_or_report_without_the_right(tmp_path: Path) -> None:
     """A record that cannot be read is a complaint, and is left where it is."""
     problems: list[str] = []
     (tmp_path / "state").symlink_to(tmp_path / "state")  # ELOOP holds for root too
-    assert record.recall(tmp_path / "state", problems.append) is None
+    assert record.load_or_report(tmp_path / "state", problems.append) is None
     assert len(problems) == 1
     assert os.path.lexists(tmp_path / "state")

@@ -6,14 +6,14 @@ import signal
 
 import pytest
 from mast_agent.failures.failure import Stopped
-from mast_agent.host.signals import STOP_SIGNALS, held, raised
+from mast_agent.host.signals import STOP_SIGNALS, deferred, raised
 
 
 @pytest.mark.parametrize("signum", STOP_SIGNALS)
-def test_held(signum: signal.Signals) -> None:
+def test_deferred(signum: signal.Signals) -> None:
     """A signal that comes meanwhile is told of, in order, and the handlers are as before."""
     before = [signal.getsignal(number) for number in STOP_SIGNALS]
-    with held() as received:
+    with deferred() as received:
         signal.raise_signal(signum)
         signal.raise_signal(signal.SIGTERM)
     assert received == [signum, signal.SIGTERM]
@@ -22,7 +22,7 @@ def test_held(signum: signal.Signals) -> None:
 
 def test_nothing_came() -> None:
     """Without a signal nothing is received, and an exception passes."""
-    with pytest.raises(ZeroDivisionError), held() as received:
+    with pytest.raises(ZeroDivisionError), deferred() as received:
         raise ZeroDivisionError
     assert received == []
 

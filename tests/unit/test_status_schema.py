@@ -177,7 +177,10 @@ def test_closed_sets() -> None:
     assert set(SCHEMA["properties"]["verdict"]["enum"]) == {each.word for each in State}
     assert set(SCHEMA["properties"]["code"]["enum"]) == {each.code for each in State}
     known = {
-        int(code) for each in causes.CAUSES.values() for code in (each.code, each.settled) if code
+        int(code)
+        for each in causes.CAUSES.values()
+        for code in (each.code, each.escalates_to)
+        if code
     }
     assert set(SCHEMA["$defs"]["failure"]["properties"]["code"]["enum"]) == known
 

@@ -103,14 +103,14 @@ def _enroll(
             redactor=redactor,
         )
     except Stopped as stopped:
-        with signals.held():
+        with signals.deferred():
             reporter.stopped(signal.Signals(stopped.signum).name)
         raise
     except Exception as error:  # noqa: BLE001 - the one net, for bugs
         found = (
             error if isinstance(error, Failure) else console.bug(error, redactor, reporter.phase)
         )
-        with signals.held() as received:
+        with signals.deferred() as received:
             reporter.failed(found, time.monotonic() - began)
         if received:
             raise Stopped(received[0]) from None

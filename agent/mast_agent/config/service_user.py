@@ -74,7 +74,7 @@ def ask(config: Settings) -> ServiceUser | None:
     unit = None
     # sd_booted(3): where systemd is not the init, there are no units to ask for.
     if config.user is None and os.path.isdir("/run/systemd/system"):  # noqa: PTH112 - quicker
-        unit = units.ask(units.AGENT).get(units.AGENT)
+        unit = units.query(units.AGENT).get(units.AGENT)
     return find(config, unit)
 
 

@@ -25,7 +25,7 @@ from mast_agent.postgres.session import open_session
 
 if TYPE_CHECKING:
     from mast_agent.host.deadline import Deadline
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 KNOCK_SECONDS = 0.2
 """How often a server on this host is knocked at, at first."""
@@ -46,9 +46,11 @@ _MIGRATING = frozenset({causes.MIGRATIONS_PENDING.slug, causes.MIGRATIONS_RUNNIN
 class Doorbell:
     """Watches what an attempt has failed for, until the next one."""
 
-    def __init__(self, target: Target, deadline: Deadline, migrations: frozenset[int]) -> None:
+    def __init__(
+        self, parameters: ConnectionParameters, deadline: Deadline, migrations: frozenset[int]
+    ) -> None:
         """`migrations` are the versions that are waited for."""
-        self._target = target
+        self._parameters = parameters
         self._deadline = deadline
         self._migrations = migrations
         self._rung = time.monotonic() - APART_SECONDS
@@ -58,7 +60,7 @@ class Doorbell:
     def watches(self, failure: Failure) -> bool:
         """Tell whether it would ring for what `failure` waits for."""
         slug = failure.cause.slug
-        here = self._target.host is None or identity.is_loopback(self._target.host)
+        here = self._parameters.host is None or identity.is_loopback(self._parameters.host)
         return slug in _MIGRATING or (slug in _SILENT and here)
 
     async def ring(self, failure: Failure) -> None:
@@ -75,13 +77,13 @@ class Doorbell:
     async def _listening(self) -> None:
         # What listens and still is not to be had is not knocked at again at once.
         await asyncio.sleep(self._too_soon())
-        while not await listens(self._target):
+        while not await listens(self._parameters):
             await self._pause(KNOCK_SECONDS)
 
     async def _migrated(self, failure: Failure) -> None:
         """Wait until all migrations are applied, or some more, or they cannot be counted."""
         with contextlib.suppress(Failure, LockNotAvailable):
-            async with open_session(self._target, self._deadline) as session:
+            async with open_session(self._parameters, self._deadline) as session:
                 count = database.applied_counter(session, self._migrations)
                 before = seen = await count()
                 while seen == before or (seen < len(self._migrations) and self._too_soon() > 0):
@@ -104,14 +106,17 @@ class Doorbell:
         return max(0.0, self._rung + APART_SECONDS - time.monotonic())
 
 
-async def listens(target: Target) -> bool:
-    """Tell whether something listens where a target on this host is."""
+async def listens(parameters: ConnectionParameters) -> bool:
+    """Tell whether something listens where a server on this host is to be."""
     address: str | tuple[str, int]
-    if target.socket_directory is not None:
-        family, address = socket.AF_UNIX, f"{target.socket_directory}/.s.PGSQL.{target.port}"
+    if parameters.socket_directory is not None:
+        family, address = (
+            socket.AF_UNIX,
+            f"{parameters.socket_directory}/.s.PGSQL.{parameters.port}",
+        )
     else:
-        family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
-        address = (_literal(target), target.port)
+        family = socket.AF_INET6 if parameters.ipv6 else socket.AF_INET
+        address = (_literal(parameters), parameters.port)
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as knock:
         try:
             # Refused at once, as a rule: that is worth no task of the event loop's.
@@ -124,9 +129,9 @@ async def listens(target: Target) -> bool:
     return True
 
 
-def _literal(target: Target) -> str:
+def _literal(parameters: ConnectionParameters) -> str:
     """Return the address that a loopback name stands for: nothing is to be looked up here."""
-    name = target.host or ""
+    name = parameters.host or ""
     if ":" in name or name.replace(".", "").isdecimal():
         return name
-    return "::1" if target.ipv6 else "127.0.0.1"
+    return "::1" if parameters.ipv6 else "127.0.0.1"

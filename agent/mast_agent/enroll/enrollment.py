@@ -93,10 +93,10 @@ class Enrollment:
         self._report.event(
             Event.STARTED,
             f"Mast {self._plan.release.version} at {self._plan.release.root}, "
-            f"database at {self._plan.target.place}; "
+            f"database at {self._plan.parameters.place}; "
             f"giving up after {self._deadline.seconds:.0f} s",
         )
-        doorbell = Doorbell(self._plan.target, self._deadline, self._plan.release.migrations)
+        doorbell = Doorbell(self._plan.parameters, self._deadline, self._plan.release.migrations)
         retry = Retry(self._deadline, self._report.waiting, doorbell)
         try:
             return await retry(self._attempt)
@@ -114,8 +114,8 @@ class Enrollment:
         # What an earlier attempt saw is no confirmation any more.
         self._seen = None
         self._report.attempt(self._attempts)
-        self._report.enter(Phase.DATABASE, f"asking {self._plan.target.place}")
-        async with open_session(self._plan.target, self._deadline) as session:
+        self._report.enter(Phase.DATABASE, f"asking {self._plan.parameters.place}")
+        async with open_session(self._plan.parameters, self._deadline) as session:
             snapshot = await self._look(session, self._own.sought())
             seen = self._judged(self._own.find(snapshot), snapshot)
             if seen.row is None or seen.needs:
@@ -184,7 +184,7 @@ class Enrollment:
 
     async def _look_again(self) -> Snapshot:
         """Use another connection: the lock's may be in its transaction, or have been cut."""
-        async with open_session(self._plan.target, self._deadline) as session:
+        async with open_session(self._plan.parameters, self._deadline) as session:
             return await self._look(session)
 
     async def _lock_database(self, session: Session) -> database.Lock:
@@ -227,7 +227,7 @@ class Enrollment:
     def _finish(
         self, row: Server, snapshot: Snapshot, *, already: bool, key: record.Key | None = None
     ) -> Server:
-        self._own.remember(row, snapshot, key)
+        self._own.save(row, snapshot, key)
         self._report.enrolled(row, already=already, seconds=time.monotonic() - self._began)
         return row
 

@@ -32,7 +32,7 @@ class OwnRow:
         self._plan = plan
         self._unrecorded = unrecorded
         self._wanted = login.wanted(plan.settings.mast)
-        self._recorded = record.recall(plan.settings.state_directory, problem)
+        self._recorded = record.load_or_report(plan.settings.state_directory, problem)
 
     def sought(self) -> Sought:
         """Return which row there is to look for: where it has an id, no other counts."""
@@ -82,7 +82,7 @@ class OwnRow:
         """Return in what the row is not as MAST_SELF_* have it."""
         return needs.differences(row, self._wanted)
 
-    def remember(self, row: Server, snapshot: Snapshot, asked: Key | None) -> None:
+    def save(self, row: Server, snapshot: Snapshot, asked: Key | None) -> None:
         """Record the row. `asked` is the key that an eval has told just now, None without one.
 
         Only an eval shows that Mast can use MAST_VAULT_KEY: without one the record keeps what it
@@ -90,7 +90,7 @@ class OwnRow:
         """
         old = self._believed(snapshot)
         vault = old.vault if old is not None and old.server_id == row.id else None
-        self._recorded = record.remember(
+        self._recorded = record.save_changed(
             self._plan.settings.state_directory,
             record.Record(
                 server_id=row.id,

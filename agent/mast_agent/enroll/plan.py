@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mast_agent.config.release import Release
     from mast_agent.config.settings import Settings
     from mast_agent.host.identity import Host
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Plan:
 
     settings: Settings
     release: Release
-    target: Target
+    parameters: ConnectionParameters
     host: Host
 
 
@@ -42,7 +42,7 @@ def make(config: Settings) -> Plan:
     mast_environment.check(config.mast)
     login.require_usable(config.mast)
     execve.require_fitting(evaluation.environment(found, config.mast, config.runtime_directory))
-    target = ecto_url.parse(config.mast)
+    parameters = ecto_url.parse(config.mast)
     try:
         config.runtime_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
@@ -50,4 +50,4 @@ def make(config: Settings) -> Plan:
             causes.unless_full(causes.RUNTIME_DENIED, error),
             f"the directory {config.runtime_directory} cannot be made: {error.strerror}",
         ) from error
-    return Plan(settings=config, release=found, target=target, host=identity.identify())
+    return Plan(settings=config, release=found, parameters=parameters, host=identity.identify())

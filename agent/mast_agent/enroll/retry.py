@@ -1,7 +1,7 @@
 """How often to try again: tenacity, under one deadline, with full jitter.
 
-Patience is a property of the cause (`failure.Patience`); this module turns it into waits. The
-sleep ends early on a signal, since it is the event loop's.
+Each cause has a retry policy (`cause.RetryPolicy`); this module turns it into waits. The sleep ends
+early on a signal, since it is the event loop's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from mast_agent.failures.cause import Patience
+from mast_agent.failures.cause import RetryPolicy
 from mast_agent.failures.failure import Failure
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ _WORTH_SECONDS = 0.3
 # Full jitter (random between zero and the exponential) spreads agents that start together; in
 # grace it is the number of attempts that counts, for each is a line in the server's log.
 _WAITS = {
-    Patience.RETRY: wait_random_exponential(multiplier=0.2, max=3.5),
-    Patience.EVALS: wait_random_exponential(multiplier=0.2, max=3),
-    Patience.CROWDED: wait_random_exponential(multiplier=2, max=20),
-    Patience.GRACE: wait_exponential(multiplier=3, max=12) + wait_random(0, 1),
+    RetryPolicy.RETRY: wait_random_exponential(multiplier=0.2, max=3.5),
+    RetryPolicy.EVALS: wait_random_exponential(multiplier=0.2, max=3),
+    RetryPolicy.CROWDED: wait_random_exponential(multiplier=2, max=20),
+    RetryPolicy.GRACE: wait_exponential(multiplier=3, max=12) + wait_random(0, 1),
 }
 
 _WATCHED = wait_random_exponential(multiplier=1, max=_WATCHED_SECONDS)
@@ -125,14 +125,14 @@ class Retry:
     def _worth_another(self, error: BaseException) -> bool:
         if not isinstance(error, Failure) or self._is_believed(error):
             return False
-        patience = error.cause.patience
-        if patience is Patience.EVALS:
+        retry_policy = error.cause.retry_policy
+        if retry_policy is RetryPolicy.EVALS:
             return self._evals_failed < EVAL_ATTEMPTS
-        return patience is not Patience.NONE
+        return retry_policy is not RetryPolicy.NONE
 
     def _is_believed(self, failure: Failure) -> bool:
         """Tell whether what looked permanent has done so for as long as it is borne."""
-        return failure.cause.patience is Patience.GRACE and self._grace_left() <= 0
+        return failure.cause.retry_policy is RetryPolicy.GRACE and self._grace_left() <= 0
 
     def _count(self, failure: Failure) -> None:
         if failure.cause.slug != self._slug:
@@ -140,7 +140,7 @@ class Retry:
         self._repeated += 1
         if not failure.cut_short:
             self._telling = failure
-        if failure.cause.patience is Patience.EVALS:
+        if failure.cause.retry_policy is RetryPolicy.EVALS:
             self._evals_failed += 1
 
     def _grace_left(self) -> float:
@@ -154,10 +154,10 @@ class Retry:
         number = state.attempt_number
         state.attempt_number = self._repeated
         try:
-            seconds = (_WATCHED if watched else _WAITS[failure.cause.patience])(state)
+            seconds = (_WATCHED if watched else _WAITS[failure.cause.retry_policy])(state)
         finally:
             state.attempt_number = number
-        if failure.cause.patience is Patience.GRACE:
+        if failure.cause.retry_policy is RetryPolicy.GRACE:
             seconds = min(seconds, max(self._grace_left(), 0) + 0.05)
         # Never sleep past the deadline, and leave enough of it for one more attempt.
         return max(0.0, min(seconds, self._deadline.remaining() - LAST_TRY_SECONDS))

@@ -1,4 +1,4 @@
-"""What a cause of a failure is: phase, exit code, patience and remedy.
+"""What a cause of a failure is: phase, exit code, retry policy and remedy.
 
 Only the words. Which cause a fact amounts to is decided where the fact is known (`release`,
 `connect`, `session`, `evaluation` …), and all of them are listed in `causes`.
@@ -41,7 +41,7 @@ class Code(enum.IntEnum):
 FINAL_CODES = frozenset({Code.USAGE, Code.SOFTWARE, Code.NOPERM, Code.CONFIG})
 
 
-class Patience(enum.Enum):
+class RetryPolicy(enum.Enum):
     """How long a cause is borne before it is believed."""
 
     NONE = "none"
@@ -60,7 +60,7 @@ class Patience(enum.Enum):
 class Cause:
     """A kind of failure.
 
-    `slug` is the stable name (journal field MAST_CAUSE, JSON `cause`); `settled` is the code
+    `slug` is the stable name (journal field MAST_CAUSE, JSON `cause`); `escalates_to` is the code
     once the grace has passed, where that differs from `code`. `remedy` is a sentence, `run` are
     the commands that carry it out, both with places for what is known (`remedies`); `otherwise`
     is the sentence where too little is known for the commands, `nixos` the one for NixOS.
@@ -70,9 +70,9 @@ class Cause:
     slug: str
     phase: Phase
     code: Code
-    patience: Patience
+    retry_policy: RetryPolicy
     remedy: str
-    settled: Code | None = None
+    escalates_to: Code | None = None
     run: tuple[str, ...] = ()
     otherwise: str = ""
     nixos: str = ""

@@ -63,7 +63,7 @@ class Failure(Exception):  # noqa: N818 - it is the noun that the whole project 
 
     def escalated(self) -> Failure:
         """Return it with the code that its cause has once it is believed to be permanent."""
-        return self._but(code=self.cause.settled or self.code)
+        return self._but(code=self.cause.escalates_to or self.code)
 
     def with_remedy(self, remedy: str) -> Failure:
         """Return it with another thing to do about it."""

@@ -71,7 +71,7 @@ def _stop(signum: int, _frame: object) -> None:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[list[int]]:
+def deferred() -> Iterator[list[int]]:
     """Keep stop signals from ending the process, and yield those that came.
 
     By handlers and not by a mask: a look-up of a name may have left a thread behind, which would

@@ -100,7 +100,7 @@ def present_invocation(name: str) -> str | None:
         return "" if _STATE.is_dir() else None
 
 
-def ask(*names: str, seconds: float = SECONDS) -> dict[str, Unit]:
+def query(*names: str, seconds: float = SECONDS) -> dict[str, Unit]:
     """Return the units that systemd answers for within `seconds`; empty when it does not.
 
     Raises nothing: the bus is optional.

@@ -25,30 +25,32 @@ from mast_agent.postgres.diagnose import connection_failure
 
 if TYPE_CHECKING:
     from mast_agent.host.deadline import Deadline
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 TRY_SECONDS = 5.0
 """How long one address is tried."""
 
 
-async def connect(target: Target, deadline: Deadline) -> psycopg.AsyncConnection[Any]:
-    """Return an open connection to `target`, trying its addresses in turn.
+async def connect(
+    parameters: ConnectionParameters, deadline: Deadline
+) -> psycopg.AsyncConnection[Any]:
+    """Return an open connection, trying the host's addresses in turn.
 
     Raises Failure: whatever `diagnose` makes of the last address's refusal, or that the name
     cannot be resolved, or that nothing answered within TRY_SECONDS or the deadline.
     """
-    if target.host is None:
-        return await _connect(target, None, deadline)
+    if parameters.host is None:
+        return await _connect(parameters, None, deadline)
     failure: Failure | None = None
-    for address in await _resolve(target, deadline):
+    for address in await _resolve(parameters, deadline):
         try:
-            return await _connect(target, address, deadline)
+            return await _connect(parameters, address, deadline)
         except Failure as error:
             failure = error
             if error.cause.slug not in _NEXT_ADDRESS_MAY_HELP:
                 break
     raise failure or Failure(
-        causes.NAME_UNRESOLVED, f"the host name {target.host!r} has no address"
+        causes.NAME_UNRESOLVED, f"the host name {parameters.host!r} has no address"
     )
 
 
@@ -58,19 +60,19 @@ _NEXT_ADDRESS_MAY_HELP = frozenset(
 
 
 async def _connect(
-    target: Target, address: str | None, deadline: Deadline
+    parameters: ConnectionParameters, address: str | None, deadline: Deadline
 ) -> psycopg.AsyncConnection[Any]:
     seconds = deadline.within(TRY_SECONDS)
-    pgconn = libpq.start(target, address)
+    pgconn = libpq.start(parameters, address)
     try:
         async with asyncio.timeout(seconds):
-            await _handshake(pgconn, target)
+            await _handshake(pgconn, parameters)
     except BaseException as error:
         # The server has asked for the password and got it, or has been content without.
         begun = pgconn.used_password or pgconn.status == pq.ConnStatus.AUTH_OK
         pgconn.finish()
         if isinstance(error, TimeoutError):
-            raise _silent(target, begun=begun, cut_short=seconds < TRY_SECONDS) from None
+            raise _silent(parameters, begun=begun, cut_short=seconds < TRY_SECONDS) from None
         raise
     connection = psycopg.AsyncConnection[Any](pgconn)
     # A prepared statement belongs to a session, which a pooler may not keep for us.
@@ -78,31 +80,31 @@ async def _connect(
     return connection
 
 
-def _silent(target: Target, *, begun: bool, cut_short: bool) -> Failure:
+def _silent(parameters: ConnectionParameters, *, begun: bool, cut_short: bool) -> Failure:
     """Return what silence means; in the middle of the login (`begun`) it is a pooler that waits."""
     if begun:
         return Failure(
             causes.TIMED_OUT,
-            f"what listens at {target.place} begins the login of {target.user!r} and does not end "
-            "it, as a pooler does that gets no connection to its server",
+            f"what listens at {parameters.place} begins the login of {parameters.user!r} and does "
+            "not end it, as a pooler does that gets no connection to its server",
             remedy=causes.POOLER_SERVER_DOWN.remedy,
             cut_short=cut_short,
         )
     return Failure(
-        causes.TIMED_OUT, f"the server at {target.place} does not answer", cut_short=cut_short
+        causes.TIMED_OUT, f"the server at {parameters.place} does not answer", cut_short=cut_short
     )
 
 
-async def _handshake(pgconn: pq.abc.PGconn, target: Target) -> None:
+async def _handshake(pgconn: pq.abc.PGconn, parameters: ConnectionParameters) -> None:
     """Drive libpq's connection state machine (libpq, PQconnectPoll)."""
     while True:
         if pgconn.status == pq.ConnStatus.BAD:
-            raise connection_failure(_report(pgconn), target)
+            raise connection_failure(_report(pgconn), parameters)
         status = pgconn.connect_poll()
         if status == pq.PollingStatus.OK:
             break
         if status == pq.PollingStatus.FAILED:
-            raise connection_failure(_report(pgconn), target)
+            raise connection_failure(_report(pgconn), parameters)
         await _ready(pgconn.socket, write=status == pq.PollingStatus.WRITING)
     libpq.quieten(pgconn)
     pgconn.nonblocking = 1
@@ -131,17 +133,17 @@ async def _ready(fd: int, *, write: bool) -> None:
         remove(fd)
 
 
-async def _resolve(target: Target, deadline: Deadline) -> list[str]:
-    """Return the addresses of the target's host, of the one family that Mast would use.
+async def _resolve(parameters: ConnectionParameters, deadline: Deadline) -> list[str]:
+    """Return the addresses of the server's host, of the one family that Mast would use.
 
     The look-up runs in a daemon thread: getaddrinfo(3) cannot be interrupted, and neither a
     signal nor the deadline may wait for it.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str] | socket.gaierror] = loop.create_future()
-    family = socket.AF_INET6 if target.ipv6 else socket.AF_INET
+    family = socket.AF_INET6 if parameters.ipv6 else socket.AF_INET
     # As bytes it is not put through IDNA, whose tables take as long to load as a login.
-    name = target.host
+    name = parameters.host
     host = name.encode() if name is not None and name.isascii() else name
 
     def deliver(result: list[str] | socket.gaierror) -> None:
@@ -150,7 +152,7 @@ async def _resolve(target: Target, deadline: Deadline) -> list[str]:
 
     def look_up() -> None:
         try:
-            found = socket.getaddrinfo(host, target.port, family, socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, parameters.port, family, socket.SOCK_STREAM)
             result: list[str] | socket.gaierror = [str(entry[4][0]) for entry in found]
         except socket.gaierror as error:
             result = error
@@ -168,12 +170,12 @@ async def _resolve(target: Target, deadline: Deadline) -> list[str]:
     except TimeoutError:
         raise Failure(
             causes.NAME_UNRESOLVED,
-            f"the name service does not answer for {target.host!r}",
+            f"the name service does not answer for {parameters.host!r}",
             cut_short=seconds < TRY_SECONDS,
         ) from None
     if isinstance(result, socket.gaierror):
         raise Failure(
             causes.NAME_UNRESOLVED,
-            f"the host name {target.host!r} cannot be resolved ({result.strerror})",
+            f"the host name {parameters.host!r} cannot be resolved ({result.strerror})",
         )
     return list(dict.fromkeys(result))

@@ -30,7 +30,7 @@ from mast_agent.postgres import pooler
 
 if TYPE_CHECKING:
     from mast_agent.failures.cause import Cause
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 # Every SQLSTATE has a digit, and the severity before it ("FATAL") has none.
 _SERVER_REPORT = re.compile(r":\s+(?=[A-Z]*[0-9])([0-9A-Z]{5}):\s+(.*)")
@@ -130,31 +130,34 @@ _BY_SENTENCE: tuple[tuple[str, Cause, str], ...] = (
 )
 
 
-def connection_failure(report: str, target: Target) -> Failure:
-    """Return the failure that libpq's verbose `report` on a connection to `target` amounts to."""
+def connection_failure(report: str, parameters: ConnectionParameters) -> Failure:
+    """Return the failure that libpq's verbose `report` on a connection amounts to."""
     server = _SERVER_REPORT.search(report)
     if server is not None:
-        return _from_server(server[1], server[2], report, target)
+        return _from_server(server[1], server[2], report, parameters)
     for sentence, cause, message in _BY_SENTENCE:
         if sentence in report:
-            return _failure(cause, message, target)
+            return _failure(cause, message, parameters)
     return Failure(
         causes.CONNECTION_LOST,
-        f"the connection to {target.place} failed: {target.redactor.quote(_first_line(report))}",
+        f"the connection to {parameters.place} failed: "
+        f"{parameters.redactor.quote(_first_line(report))}",
     )
 
 
-def _from_server(sqlstate: str, text: str, report: str, target: Target) -> Failure:
+def _from_server(
+    sqlstate: str, text: str, report: str, parameters: ConnectionParameters
+) -> Failure:
     location = _LOCATION.search(report)
     if location is None:
-        return pooler.failure(sqlstate, text, target)
+        return pooler.failure(sqlstate, text, parameters)
     if sqlstate == "28000":
-        return _role(location[1], text, target)
+        return _role(location[1], text, parameters)
     if sqlstate == "53300" and location[1] in _LIMITS:
-        return _failure(*_LIMITS[location[1]], target)
+        return _failure(*_LIMITS[location[1]], parameters)
     if sqlstate in _BY_SQLSTATE:
-        return _failure(*_BY_SQLSTATE[sqlstate], target)
-    return by_sqlstate(sqlstate, f"the server at {target.place} refuses (SQLSTATE {sqlstate})")
+        return _failure(*_BY_SQLSTATE[sqlstate], parameters)
+    return by_sqlstate(sqlstate, f"the server at {parameters.place} refuses (SQLSTATE {sqlstate})")
 
 
 def by_sqlstate(sqlstate: str, message: str) -> Failure:
@@ -171,40 +174,40 @@ def by_sqlstate(sqlstate: str, message: str) -> Failure:
     return Failure(by_class.get(sqlstate[:2], causes.SERVER_ERROR), message)
 
 
-def _role(function: str, text: str, target: Target) -> Failure:
+def _role(function: str, text: str, parameters: ConnectionParameters) -> Failure:
     """28000 says only "invalid authorization": the C function that reported it says more."""
     if function == "ClientAuthentication":
-        kind = "with TLS" if target.tls else "without TLS"
+        kind = "with TLS" if parameters.tls else "without TLS"
         return _failure(
             causes.HBA_REFUSED,
             f"the server at {{place}} admits no connection {kind} "
             "of {user!r} to {database!r} from here (pg_hba.conf)",
-            target,
+            parameters,
         )
     if function == "auth_failed":
         return _failure(
             causes.PEER_REFUSED,
             "the server does not take this operating-system user for {user!r}",
-            target,
+            parameters,
         )
     # InitializeSessionUserId reports both; only the sentence tells which, where it is English.
     if "is not permitted to log in" in text:
-        return _failure(causes.ROLE_NOLOGIN, "the role {user!r} may not log in", target)
+        return _failure(causes.ROLE_NOLOGIN, "the role {user!r} may not log in", parameters)
     if "does not exist" in text:
-        return _failure(causes.ROLE_MISSING, "the role {user!r} does not exist", target)
+        return _failure(causes.ROLE_MISSING, "the role {user!r} does not exist", parameters)
     return _failure(
-        causes.ROLE_REFUSED, "the role {user!r} does not exist or may not log in", target
+        causes.ROLE_REFUSED, "the role {user!r} does not exist or may not log in", parameters
     )
 
 
-def _failure(cause: Cause, message: str, target: Target) -> Failure:
+def _failure(cause: Cause, message: str, parameters: ConnectionParameters) -> Failure:
     return Failure(
         cause,
         message.format(
-            place=target.place,
-            user=target.user,
-            database=target.database,
-            root=target.root_certificate or "the system's list",
+            place=parameters.place,
+            user=parameters.user,
+            database=parameters.database,
+            root=parameters.root_certificate or "the system's list",
         ),
     )
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from mast_agent.failures import causes
 from mast_agent.failures.failure import Failure
 from mast_agent.postgres import ecto_options
-from mast_agent.postgres.target import Target, system_authorities
+from mast_agent.postgres.parameters import ConnectionParameters, system_authorities
 from mast_agent.text.redact import Redactor, secrets_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _FOREIGN_SCHEMES = frozenset({"ftp", "http", "https", "ldap", "sftp", "tftp", "w
 _NO_TLS_DEMANDED = ("disable", "allow", "prefer")
 
 
-def parse(mast: Mapping[str, str]) -> Target:
+def parse(mast: Mapping[str, str]) -> ConnectionParameters:
     """Return what DATABASE_URL and ECTO_IPV6 among Mast's variables mean.
 
     Raises Failure (78): DATABASE_URL missing or refused, or a variable that it falls back to is.
@@ -50,7 +50,7 @@ def parse(mast: Mapping[str, str]) -> Target:
     url = mast.get("DATABASE_URL", "")
     if not url:
         raise Failure(causes.URL_MISSING, "DATABASE_URL is not set")
-    return _Reader(url, mast).target()
+    return _Reader(url, mast).parameters()
 
 
 class _Reader:
@@ -112,7 +112,7 @@ class _Reader:
             self._refuse(f"has a NUL character in its {part}")
         return decoded
 
-    def target(self) -> Target:
+    def parameters(self) -> ConnectionParameters:
         query = self._parse_query()
         # The port first: what is not encoded in a password mostly ends up there.
         socket_directory, port = self._socket(query)
@@ -131,7 +131,7 @@ class _Reader:
         secrets = secrets_of(
             {**self._mast, "PASSWORD": password or ""}, (user, database, self._host)
         )
-        return Target(
+        return ConnectionParameters(
             host=None if socket_directory is not None else self._host,
             socket_directory=socket_directory,
             port=port,

@@ -20,7 +20,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 if TYPE_CHECKING:
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 # A file that cannot be: libpq goes on without one that is not there (ENOTDIR), and an empty name
 # would mean the one in the home directory.
@@ -29,15 +29,15 @@ _PQERRORS_DEFAULT = 1
 _PQERRORS_VERBOSE = 2
 
 
-def start(target: Target, address: str | None) -> pq.abc.PGconn:
-    """Begin to connect to `target`, at `address` where it is not a socket (PQconnectStart).
+def start(parameters: ConnectionParameters, address: str | None) -> pq.abc.PGconn:
+    """Begin to connect to `parameters`, at `address` where it is not a socket (PQconnectStart).
 
     Errors are reported verbosely until `quieten` is called. Removes every PG* variable from this
     process, for good: what is wanted of them is in the settings.
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
-    pgconn = pq.PGconn.connect_start(_conninfo(target, address).encode())
+    pgconn = pq.PGconn.connect_start(_conninfo(parameters, address).encode())
     _set_verbosity(pgconn, _PQERRORS_VERBOSE)
     return pgconn
 
@@ -47,18 +47,18 @@ def quieten(pgconn: pq.abc.PGconn) -> None:
     _set_verbosity(pgconn, _PQERRORS_DEFAULT)
 
 
-def _conninfo(target: Target, address: str | None) -> str:
+def _conninfo(parameters: ConnectionParameters, address: str | None) -> str:
     """Return libpq's conninfo, with nothing left for libpq to find out by itself."""
     return make_conninfo(
-        host=target.socket_directory or target.host,
+        host=parameters.socket_directory or parameters.host,
         hostaddr=address,
-        port=target.port,
-        dbname=target.database,
-        user=target.user,
-        password=target.password,
+        port=parameters.port,
+        dbname=parameters.database,
+        user=parameters.user,
+        password=parameters.password,
         # Postgrex encrypts and verifies, or does neither: there is no "prefer", no downgrade.
-        sslmode="verify-full" if target.tls else "disable",
-        sslrootcert=target.root_certificate,
+        sslmode="verify-full" if parameters.tls else "disable",
+        sslrootcert=parameters.root_certificate,
         sslcert=_NO_FILE,
         sslkey=_NO_FILE,
         sslcrl=_NO_FILE,

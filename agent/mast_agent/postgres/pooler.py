@@ -21,7 +21,7 @@ from mast_agent.failures.failure import Failure
 
 if TYPE_CHECKING:
     from mast_agent.failures.cause import Cause
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 _BY_SQLSTATE = {
     "28P01": causes.WRONG_PASSWORD,
@@ -106,14 +106,14 @@ _REMEDIES = {
 }
 
 
-def failure(sqlstate: str, words: str, target: Target) -> Failure:
+def failure(sqlstate: str, words: str, parameters: ConnectionParameters) -> Failure:
     """Return what a pooler's refusal amounts to, in its own words."""
     cause = _BY_SQLSTATE.get(sqlstate) or _by_words(words)
     if cause is None:
         cause = causes.ROLE_REFUSED if sqlstate == "28000" else causes.POOLER_REFUSED
     return Failure(
         cause,
-        f"the pooler at {target.place} says: {target.redactor.quote(words)}",
+        f"the pooler at {parameters.place} says: {parameters.redactor.quote(words)}",
         remedy=_REMEDIES.get(cause),
     )
 

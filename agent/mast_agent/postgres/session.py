@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import LiteralString
 
     from mast_agent.host.deadline import Deadline
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 TRANSACTION_SECONDS = 8.0
 """How long one transaction of the agent may take."""
@@ -45,29 +45,32 @@ class Transaction:
     async def rows(
         self,
         query: LiteralString | bytes,
-        parameters: Sequence[object] | Mapping[str, object] = (),
+        arguments: Sequence[object] | Mapping[str, object] = (),
     ) -> list[tuple[Any, ...]]:
         """Return all rows of `query`."""
-        cursor = await self._connection.execute(query, parameters or None)
+        cursor = await self._connection.execute(query, arguments or None)
         return await cursor.fetchall()
 
     async def value(
         self,
         query: LiteralString | bytes,
-        parameters: Sequence[object] | Mapping[str, object] = (),
+        arguments: Sequence[object] | Mapping[str, object] = (),
     ) -> Any:
         """Return the first column of the first row of `query`."""
-        return (await self.rows(query, parameters))[0][0]
+        return (await self.rows(query, arguments))[0][0]
 
 
 class Session:
     """One open connection; `open_session` makes and closes it."""
 
     def __init__(
-        self, connection: psycopg.AsyncConnection[Any], target: Target, deadline: Deadline
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        parameters: ConnectionParameters,
+        deadline: Deadline,
     ) -> None:
         self._connection = connection
-        self._target = target
+        self._parameters = parameters
         self._deadline = deadline
 
     async def transact(
@@ -117,7 +120,7 @@ class Session:
         if cut:
             raise Failure(
                 causes.STALLED,
-                f"the server at {self._target.place} stalled in the middle of a query",
+                f"the server at {self._parameters.place} stalled in the middle of a query",
             )
         try:
             return task.result()
@@ -125,7 +128,8 @@ class Session:
             raise
         except QueryCanceled as error:
             raise Failure(
-                causes.STALLED, f"the server at {self._target.place} is too slow: {_state(error)}"
+                causes.STALLED,
+                f"the server at {self._parameters.place} is too slow: {_state(error)}",
             ) from error
         except psycopg.Error as error:
             raise self._failure(error) from error
@@ -133,12 +137,14 @@ class Session:
     def _failure(self, error: psycopg.Error) -> Failure:
         if error.sqlstate is None:
             return Failure(
-                causes.CONNECTION_LOST, f"the connection to {self._target.place} was lost"
+                causes.CONNECTION_LOST, f"the connection to {self._parameters.place} was lost"
             )
         if error.diag.source_function is None:
-            return pooler.failure(error.sqlstate, error.diag.message_primary or "", self._target)
+            return pooler.failure(
+                error.sqlstate, error.diag.message_primary or "", self._parameters
+            )
         return by_sqlstate(
-            error.sqlstate, f"the server at {self._target.place} reports {_state(error)}"
+            error.sqlstate, f"the server at {self._parameters.place} reports {_state(error)}"
         )
 
     def _cut(self) -> None:
@@ -165,12 +171,14 @@ def _state(error: psycopg.Error) -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_session(target: Target, deadline: Deadline) -> AsyncIterator[Session]:
-    """Connect to `target`, and close the connection at the end. Raises Failure."""
-    connection = await connect(target, deadline)
+async def open_session(
+    parameters: ConnectionParameters, deadline: Deadline
+) -> AsyncIterator[Session]:
+    """Connect, and close the connection at the end. Raises Failure."""
+    connection = await connect(parameters, deadline)
     try:
         await connection.set_autocommit(True)
-        yield Session(connection, target, deadline)
+        yield Session(connection, parameters, deadline)
     finally:
         # Not close(): it would say goodbye to a server that may have gone.
         connection.pgconn.finish()

@@ -94,7 +94,7 @@ def save(directory: Path, record: Record) -> None:
     storage.write(directory / FILE_NAME, document, mode=0o600, durable=True)
 
 
-def recall(directory: Path, problem: Callable[[str], None]) -> Record | None:
+def load_or_report(directory: Path, problem: Callable[[str], None]) -> Record | None:
     """Return the record; one that cannot be used is set aside and counts as absent.
 
     `problem` is told what was wrong.
@@ -110,7 +110,7 @@ def recall(directory: Path, problem: Callable[[str], None]) -> Record | None:
     return None
 
 
-def remember(
+def save_changed(
     directory: Path, new: Record, old: Record | None, problem: Callable[[str], None]
 ) -> Record | None:
     """Write `new` unless `old` says the same, and return what is recorded now.

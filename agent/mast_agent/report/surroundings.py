@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mast_agent.config.settings import Settings
-    from mast_agent.postgres.target import Target
+    from mast_agent.postgres.parameters import ConnectionParameters
 
 AGAIN = "systemctl restart --no-block mast-agent"
 MAST_AGAIN = "systemctl restart --no-block mast"
@@ -101,14 +101,18 @@ def known(config: Settings) -> dict[str, str]:
     mast_bin = config.mast_bin or shutil.which("mast") or str(release.DEFAULT_PATH)
     found["migrate"] = _migrate(config, mast_bin)
     found["os_user"] = _name(os.geteuid())
-    target = _target(config)
-    if target is not None:
-        found |= {"role": target.user, "database": target.database, "place": target.place}
-        found |= _server(target)
+    parameters = _parameters(config)
+    if parameters is not None:
+        found |= {
+            "role": parameters.user,
+            "database": parameters.database,
+            "place": parameters.place,
+        }
+        found |= _server(parameters)
     return found
 
 
-def _target(config: Settings) -> Target | None:
+def _parameters(config: Settings) -> ConnectionParameters | None:
     if not config.mast.get("DATABASE_URL"):
         return None
     from mast_agent.postgres import ecto_url  # noqa: PLC0415 - not for a status without a database
@@ -148,13 +152,13 @@ def _migrate(config: Settings, mast_bin: str) -> str:
     return shlex.join(["systemd-run", "--quiet", "--wait", "--pipe", *options, *run])
 
 
-def _server(target: Target) -> dict[str, str]:
+def _server(parameters: ConnectionParameters) -> dict[str, str]:
     """Return what is known of a PostgreSQL that runs on this host and listens on that port."""
-    directory = target.socket_directory
-    if directory is None and not identity.is_loopback(target.host or ""):
+    directory = parameters.socket_directory
+    if directory is None and not identity.is_loopback(parameters.host or ""):
         return {}
-    found = _cluster(target.port, directory)
-    usual = target.port == _DEFAULT_PORT and (directory is None or _is_usual(directory))
+    found = _cluster(parameters.port, directory)
+    usual = parameters.port == _DEFAULT_PORT and (directory is None or _is_usual(directory))
     if not found and usual and has_unit("postgresql"):
         found = {"postgresql": "postgresql"}
     if not found:
@@ -166,8 +170,8 @@ def _server(target: Target) -> dict[str, str]:
     psql = ["runuser", "-u", "postgres", "--", "psql"]
     if directory is not None and not _is_usual(directory):
         psql += ["-h", directory]
-    if target.port != _DEFAULT_PORT:
-        psql += ["-p", str(target.port)]
+    if parameters.port != _DEFAULT_PORT:
+        psql += ["-p", str(parameters.port)]
     return {**found, "psql": shlex.join(psql)}
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mast_agent.config.service_user import ServiceUser
+    from mast_agent.postgres.parameters import ConnectionParameters
     from mast_agent.postgres.sought import Sought
-    from mast_agent.postgres.target import Target
 
 MAX_BYTES = 1 << 24
 """What is taken of a child's answer; a fleet has some hundred bytes for each server."""
@@ -38,7 +38,7 @@ _ANSWER_SECONDS = 0.2
 
 
 def look(
-    target: Target,
+    parameters: ConnectionParameters,
     deadline: Deadline,
     user: ServiceUser | None = None,
     known: Mapping[str, str] | None = None,
@@ -53,14 +53,14 @@ def look(
 
     try:
         if user is None:
-            return _ask(target, deadline, sought), None
-        question = _Question(target, sought, known or {})
+            return _ask(parameters, deadline, sought), None
+        question = _Question(parameters, sought, known or {})
         return _decode(_by_child(question, deadline, user)), None
     except Failure as failure:
         return None, failure.knowing(known or {})
 
 
-def _ask(target: Target, deadline: Deadline, sought: Sought | None) -> Snapshot:
+def _ask(parameters: ConnectionParameters, deadline: Deadline, sought: Sought | None) -> Snapshot:
     """Raise Failure when it does not answer in full."""
     import asyncio  # noqa: PLC0415 - psycopg brings it
 
@@ -68,7 +68,7 @@ def _ask(target: Target, deadline: Deadline, sought: Sought | None) -> Snapshot:
     from mast_agent.postgres.session import open_session  # noqa: PLC0415 - as above
 
     async def ask() -> Snapshot:
-        async with open_session(target, deadline) as session:
+        async with open_session(parameters, deadline) as session:
             snapshot = await database.look(session, sought)
         if snapshot.servers_locked:
             # Whether this host is in it cannot be told, which is not the same as that it is not.
@@ -79,7 +79,7 @@ def _ask(target: Target, deadline: Deadline, sought: Sought | None) -> Snapshot:
 
 
 class _Question(NamedTuple):
-    target: Target
+    parameters: ConnectionParameters
     sought: Sought | None
     known: Mapping[str, str]
 
@@ -112,7 +112,7 @@ def _by_child(question: _Question, deadline: Deadline, user: ServiceUser) -> byt
     if not content:
         raise Failure(
             causes.TIMED_OUT,
-            f"the server at {question.target.place} does not answer",
+            f"the server at {question.parameters.place} does not answer",
             cut_short=True,
         )
     return content
@@ -134,11 +134,11 @@ def _read(reading: int, deadline: Deadline) -> bytes:
 def _answer(
     question: _Question, deadline: Deadline, user: ServiceUser, bind: Callable[[], None]
 ) -> bytes:
-    target, sought, known = question
+    parameters, sought, known = question
     try:
         service_user.become(user)
         bind()  # after that: the kernel ends such a bond where the user changes
-        document: dict[str, Any] = {"snapshot": _document(_ask(target, deadline, sought))}
+        document: dict[str, Any] = {"snapshot": _document(_ask(parameters, deadline, sought))}
     except Failure as failure:
         told = failure.knowing({**known, "os_user": user.name})
         document = {
@@ -152,7 +152,7 @@ def _answer(
             }
         }
     except Exception as error:  # noqa: BLE001 - the parent reports it as the bug that it is
-        document = {"bug": f"{type(error).__name__}: {target.redactor.quote(str(error))}"}
+        document = {"bug": f"{type(error).__name__}: {parameters.redactor.quote(str(error))}"}
     return json.dumps(document).encode()
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from mast_agent.failures.failure import Failure
     from mast_agent.host.deadline import Deadline
     from mast_agent.host.identity import Host
+    from mast_agent.postgres.parameters import ConnectionParameters
     from mast_agent.postgres.snapshot import Identity, Server, Snapshot
     from mast_agent.postgres.sought import Sought
-    from mast_agent.postgres.target import Target
     from mast_agent.status.local import Files
 
 
@@ -40,13 +40,13 @@ class OwnServer:
 
     def ask(
         self,
-        target: Target,
+        parameters: ConnectionParameters,
         deadline: Deadline,
         user: ServiceUser | None,
         known: Mapping[str, str],
     ) -> Answer:
-        """Ask the database at `target` for it, as `user`. Never fails: why not is in the answer."""
-        snapshot, failure = asking.look(target, deadline, user, known, self.sought())
+        """Ask the database for it, as `user`. Never fails: why not is in the answer."""
+        snapshot, failure = asking.look(parameters, deadline, user, known, self.sought())
         if snapshot is None:
             return Answer(failure=failure)
         server, found = self.find(snapshot)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mast_agent.config.settings import Settings
     from mast_agent.host.deadline import Deadline
     from mast_agent.host.units import Unit
+    from mast_agent.postgres.parameters import ConnectionParameters
     from mast_agent.postgres.snapshot import Server, Snapshot
-    from mast_agent.postgres.target import Target
     from mast_agent.report.record import Record
 
 _T = TypeVar("_T")
@@ -104,7 +104,7 @@ def run(
         yield from map(_skipped, (Phase.DATABASE, Phase.MIGRATIONS, Phase.ENROLL))
         return
     recorded = _record(config.state_directory)
-    found_units = units.ask(units.AGENT, units.ACCESS)
+    found_units = units.query(units.AGENT, units.ACCESS)
     user = service_user.find(config, found_units.get(units.AGENT))
     wanted = access.wanted(config, found_units.get(units.ACCESS))
     predicted = _predicted(config) if wanted and os.geteuid() == 0 else []
@@ -140,8 +140,8 @@ def _record(directory: Path) -> Record | None:
         return None
 
 
-async def _look(target: Target, deadline: Deadline) -> Snapshot:
-    async with open_session(target, deadline) as session:
+async def _look(parameters: ConnectionParameters, deadline: Deadline) -> Snapshot:
+    async with open_session(parameters, deadline) as session:
         return await database.look(session)
 
 
@@ -163,11 +163,11 @@ def _settings(config: Settings, found: Release | None) -> Generator[Finding, Non
 
 
 def _database(config: Settings, deadline: Deadline) -> Generator[Finding, None, Snapshot]:
-    target = ecto_url.parse(config.mast)
-    snapshot = asyncio.run(_look(target, deadline))
+    parameters = ecto_url.parse(config.mast)
+    snapshot = asyncio.run(_look(parameters, deadline))
     yield Finding(
         label=str(Phase.DATABASE),
-        text=f"{target.place}, database {target.database!r}, role {target.user!r}",
+        text=f"{parameters.place}, database {parameters.database!r}, role {parameters.user!r}",
     )
     return snapshot
 

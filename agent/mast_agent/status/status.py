@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mast_agent.host.deadline import Deadline
     from mast_agent.host.units import Unit
     from mast_agent.postgres.migrations import Progress
+    from mast_agent.postgres.parameters import ConnectionParameters
     from mast_agent.postgres.snapshot import Snapshot
-    from mast_agent.postgres.target import Target
     from mast_agent.report.login_report import LoginReport
     from mast_agent.status.local import Files
     from mast_agent.status.verdict import Verdict
@@ -80,14 +80,14 @@ def collect(
     files = local.read(config, this_host, known)
     # Root asks the database as the user whom the unit has; for others systemd need not be first.
     agent_unit = answers().get(units.AGENT) if os.geteuid() == 0 else None
-    target, user, why_not = _target(config, settings_failure, agent_unit)
+    parameters, user, why_not = _parameters(config, settings_failure, agent_unit)
     settings_failure = why_not and why_not.knowing(known)
     answer = Answer(failure=settings_failure)
-    if target is not None:
+    if parameters is not None:
         from mast_agent.status import own_server  # noqa: PLC0415 - where it can be asked
 
         ours = own_server.OwnServer(config, files, this_host)
-        answer = ours.ask(target, deadline, user, known)
+        answer = ours.ask(parameters, deadline, user, known)
     found_units = answers()
     facts = _facts(files, found_units, answer)
     access_unit = found_units.get(units.ACCESS)
@@ -154,9 +154,9 @@ def _running_since(unit: Unit | None) -> float | None:
     return unit.changed_at if unit is not None and unit.active_state == "active" else None
 
 
-def _target(
+def _parameters(
     config: Settings, failure: Failure | None, unit: Unit | None
-) -> tuple[Target | None, ServiceUser | None, Failure | None]:
+) -> tuple[ConnectionParameters | None, ServiceUser | None, Failure | None]:
     """Return which database to ask, as whom, or why none can be."""
     if failure is None:
         from mast_agent.config import service_user  # noqa: PLC0415 - as above

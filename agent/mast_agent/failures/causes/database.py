@@ -54,7 +54,7 @@ CONNECTION_LOST = enter(
 NOT_POSTGRESQL = enter(
     "not-postgresql", Phase.DATABASE, Code.UNAVAILABLE, GRACE,
     "Correct host and port of DATABASE_URL in {env_file}, where another program listens",
-    settled=Code.CONFIG, mast=True,
+    escalates_to=Code.CONFIG, mast=True,
 )  # fmt: skip
 STALLED = enter(
     "stalled", Phase.DATABASE, Code.TEMPFAIL, RETRY,
@@ -130,7 +130,7 @@ TLS_UNTRUSTED = enter(
 TLS_FAILED = enter(
     "tls-failed", Phase.DATABASE, Code.UNAVAILABLE, GRACE,
     "Compare the TLS settings of both sides (ssl_min_protocol_version, ssl_ciphers)",
-    settled=Code.CONFIG,
+    escalates_to=Code.CONFIG,
 )  # fmt: skip
 
 # --- a pooler before it -----------------------------------------------------------------------

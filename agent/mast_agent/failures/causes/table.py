@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mast_agent.failures.cause import Cause, Code, Patience, Phase
+from mast_agent.failures.cause import Cause, Code, Phase, RetryPolicy
 
-NO, GRACE, RETRY = Patience.NONE, Patience.GRACE, Patience.RETRY
-CROWDED, EVALS = Patience.CROWDED, Patience.EVALS
+NO, GRACE, RETRY = RetryPolicy.NONE, RetryPolicy.GRACE, RetryPolicy.RETRY
+CROWDED, EVALS = RetryPolicy.CROWDED, RetryPolicy.EVALS
 AGAIN = "systemctl restart --no-block mast-agent"
 """The command that has an enrolled host looked at anew."""
 ACCESS = "systemctl start mast-agent-access"
@@ -19,10 +19,10 @@ def enter(
     slug: str,
     phase: Phase,
     code: Code,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     remedy: str,
     *run: str,
-    settled: Code | None = None,
+    escalates_to: Code | None = None,
     otherwise: str = "",
     nixos: str = "",
     mast: bool = False,
@@ -32,10 +32,10 @@ def enter(
         slug=slug,
         phase=phase,
         code=code,
-        patience=patience,
+        retry_policy=retry_policy,
         remedy=remedy,
         run=run,
-        settled=settled,
+        escalates_to=escalates_to,
         otherwise=otherwise,
         nixos=nixos,
         mast=mast,

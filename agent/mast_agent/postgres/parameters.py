@@ -17,7 +17,7 @@ _TLS_BUNDLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class ConnectionParameters:
     """Where the database is and who asks, in the terms of Postgrex.
 
     Either `socket_directory` is set, and `port` names the socket file in it, or `host` is.
@@ -39,7 +39,7 @@ class Target:
 
     def __repr__(self) -> str:
         """Without the password."""
-        return f"Target({self.place}, database={self.database!r}, user={self.user!r})"
+        return f"ConnectionParameters({self.place}, database={self.database!r}, user={self.user!r})"
 
     @property
     def place(self) -> str:
