@@ -1,7 +1,7 @@
-"""The host's side of being managed: who Mast logs in as, with which key, and whether it can.
+"""What this host does to be managed: as whom Mast logs in, with which key, and whether it can.
 
-`look` only looks, as anybody may. Putting Mast's key into sshd's hands is `admission`'s, taking it
-away `closing`'s. Mast's side, the private key and the row, stays in Elixir.
+`look` only reads, and needs no right to do so. `admission` installs Mast's key, and `closing`
+removes it. Mast's side, the private key and the row, stays in Elixir.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The account as which Mast logs in, seen with sshd's eyes: shell, lock, expiry, groups.
+"""The account that Mast logs in as, the way sshd sees it: shell, lock, expiry, groups.
 
-Read from the files of passwd(5) and shadow(5) and by way of the name service, as root; nobody is
-asked to log in (that is `trial`'s business).
+It is read as root from the files of passwd(5) and shadow(5) and through the name service. Nobody
+logs in for that; `trial` does.
 """
 
 from __future__ import annotations

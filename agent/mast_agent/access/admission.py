@@ -1,7 +1,7 @@
-"""Lets Mast in: installs the key that it reported, tries the login, and says what keeps it out.
+"""Lets Mast in: installs the key that it reported, tries the login, and says what prevents it.
 
-What is installed stands, whatever comes of the trial: sshd and the account may be put right at any
-time, and then the key is there. What was found is published for `status` (`login_report`).
+The key stays installed, whatever the trial finds: sshd or the account may be corrected later, and
+then the key is there. What was found is published for `status` (`login_report`).
 """
 
 from __future__ import annotations

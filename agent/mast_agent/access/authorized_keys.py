@@ -1,8 +1,8 @@
-"""The file that sshd reads for the one user as whom Mast logs in: authorized_keys, sshd(8).
+"""The file that sshd reads for the user that Mast logs in as: authorized_keys, sshd(8).
 
-One directory with one file in it, named after the user and owned by whoever runs this (root). What
-is in the way and is not ours is left alone on the way in, and taken away on the way out, where the
-worst that can be left behind is an open door.
+It is one directory with one file in it, which is named after the user and belongs to whoever runs
+this (root). A file in its place that is not ours is left alone when a key is installed, and is
+removed when access is revoked, since the worst to leave behind then is a key that still works.
 """
 
 from __future__ import annotations

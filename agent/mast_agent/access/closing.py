@@ -1,6 +1,7 @@
-"""Takes Mast's access away, and fails rather than say that a door is closed which is not.
+"""Revokes Mast's access, and fails rather than claim that a login is closed that is not.
 
-What sshd would find is removed, whoever put it there; then sshd is asked where else it looks.
+Every key that sshd would find here is removed, whoever installed it. Then sshd is asked where else
+it looks for keys.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Sees to it that nothing of a trial login is left, whatever ends it.
+"""Makes sure that nothing of a trial login is left, whatever ends it.
 
-A guardian, a process of its own, waits for the end of the one that tries. Where that was killed in
-the middle, the guardian takes the key away. Where both were killed, as by the service manager, the
-unit's ExecStopPost= does it, and the next run in any case; the key expires before long anyway.
+A separate process, the guardian, waits for the end of the process that tries the login. If that is
+killed, the guardian removes the key. If both are killed, for example by the service manager, the
+unit's ExecStopPost= removes it, or else the next run. The key expires soon in any case.
 """
 
 from __future__ import annotations

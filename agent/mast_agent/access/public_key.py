@@ -1,6 +1,6 @@
-"""Reads the one public key that root is asked to trust, and accepts nothing but that.
+"""Reads the one public key that root is asked to trust, and accepts nothing else.
 
-What is accepted is a single line "ssh-ed25519 BLOB [COMMENT]", whose blob is exactly what RFC 8709
+It accepts a single line "ssh-ed25519 BLOB [COMMENT]", whose blob is exactly what RFC 8709
 describes: Mast.Bootstrap makes Ed25519 keys. Whatever sshd would also understand (options before
 the key, further keys, other types, certificates) is refused, since it would mean more than a key.
 """

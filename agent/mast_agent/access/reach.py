@@ -1,7 +1,8 @@
 """Judges whether Mast reaches this host. Pure: the row and the ages of things are given.
 
-Mast marks the row of a host that it has reached, and when (`last_seen_at`); of a host that does not
-let it in the row keeps what it had, also "up". So it is the age that tells, and not the status.
+Mast writes into the row of a host that it has reached, and when (`last_seen_at`). The row of a
+host that refuses it keeps its old values, also the status "up". So the age decides, not the
+status.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The mark that Mast's access was taken away by hand, and is to stay away.
+"""The mark that somebody has revoked Mast's access by hand, so that it stays revoked.
 
-It lies beside the key. The unit respects it at each of its starts, over restarts and boots, until
-somebody asks for access by hand. Taking the key itself away is `closing`'s business.
+It lies beside the key. The unit respects it at each start, across restarts and boots, until
+somebody asks for access by hand. `closing` removes the key itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where Mast's connections to its own host come from: what `from=` of its key has to admit.
+"""The addresses that Mast's connections to its own host come from: what `from=` has to admit.
 
-Mast runs here and connects to MAST_SELF_HOST. Linux gives a connection to one of the host's own
-addresses that same address at this end, and 127.0.0.1 to all of 127.0.0.0/8. So nobody has to be
-asked, and whatever is admitted is this host and no other.
+Mast runs here and connects to MAST_SELF_HOST. For a connection to one of the host's own addresses
+Linux uses the same address at this end, and 127.0.0.1 for all of 127.0.0.0/8. So no one has to be
+asked, and only this host is admitted.
 """
 
 from __future__ import annotations

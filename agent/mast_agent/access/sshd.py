@@ -1,8 +1,8 @@
-"""Tells whether something listens where Mast is going to knock, without knocking.
+"""Tells whether something listens where Mast will connect, without connecting.
 
-The kernel's sockets are looked at instead of connecting: sshd 9.8 and newer holds connections
-that do not log in against their address (PerSourcePenalties, sshd_config(5)), and the address here
-is the one that Mast itself comes from.
+It reads the kernel's list of sockets, because sshd 9.8 and newer counts connections that do not
+log in against their address (PerSourcePenalties, sshd_config(5)), and here that is Mast's own
+address.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asks sshd itself which files it reads a user's keys from: sshd -T, sshd(8).
 
-Only root is told, and only where sshd and its host keys are there. What is in the files, and what
-that means, is left to `closing`.
+It answers root only, and only where sshd and its host keys are installed. `closing` decides what
+the files mean.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What sshd's configuration says of Mast's login: `sshd -T -C`, sshd(8), and what keeps it out.
+"""What sshd's configuration means for Mast's login, by `sshd -T -C`, sshd(8).
 
-sshd itself reads its files, with all Includes and Matches; here its answer is judged. Judging is a
-prediction, whose sentences name the setting; whether it is right is for a login to show (`trial`).
+sshd itself reads its files, with all Includes and Matches; here its answer is judged. The result
+is a prediction, whose sentences name the setting. A login shows whether it is right (`trial`).
 """
 
 from __future__ import annotations

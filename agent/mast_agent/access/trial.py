@@ -1,8 +1,8 @@
-"""Tries Mast's login before Mast does: with a key pair of its own that lives for these seconds.
+"""Tries Mast's login before Mast does, with a key pair that exists for a few seconds.
 
-The key is admitted beside Mast's, in the same file and with the same options, so that what lets
-it in or keeps it out is what meets Mast: the same sshd, user, rule and address. It expires by
-itself (expiry-time, sshd(8)), and whatever ends the trial, nothing of it is left (`leftovers`).
+The key is installed beside Mast's, in the same file and with the same options, so that it meets
+what Mast will meet: the same sshd, user, rule and address. It expires by itself (expiry-time,
+sshd(8)), and nothing of the trial is left, whatever ends it (`leftovers`).
 """
 
 from __future__ import annotations

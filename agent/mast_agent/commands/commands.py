@@ -1,8 +1,8 @@
-"""What each command does: set the stage, run the job, and turn its end into an exit code.
+"""What each command does: prepare, run the job, and turn its end into an exit code.
 
-The only place where a `Failure` becomes a number and an unknown exception becomes a bug report.
-Every function returns an exit code; modules are imported where they are needed, because `status`
-must be quick.
+Here, and in `enrolling`, a `Failure` becomes a number and an unknown exception a bug report. Every
+function returns an exit code. Modules are imported where they are needed, because `status` has to
+be quick.
 """
 
 from __future__ import annotations

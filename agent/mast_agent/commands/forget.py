@@ -1,7 +1,7 @@
-"""`mast-agent reset`: forgets what this host knows of its enrollment; the database keeps it.
+"""`mast-agent reset`: removes what this host knows of its enrollment; the database keeps its row.
 
-With the record goes the key that it led to: a machine made from this one is another host. What
-stays is that somebody has revoked Mast's access: no door is opened that was closed by hand.
+The key is removed with the record: a machine that is made from this one is another host. The mark
+that access was revoked stays, so that a reset opens nothing that somebody has closed.
 """
 
 from __future__ import annotations

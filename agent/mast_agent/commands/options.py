@@ -1,8 +1,8 @@
-"""The options that the commands share, and what becomes of their values.
+"""The options that several commands have, and what becomes of their values.
 
 None of them reads its environment variable itself: a malformed variable is an error of
-configuration (78) and not of usage (2), and the environment file comes in between. The help
-names them all the same.
+configuration (78) and not of usage (2), and the environment file comes in between. The help names
+the variables all the same.
 """
 
 # ruff: noqa: UP045 - Debian 12's typer 0.7 reads annotations, and knows Optional[str] only

@@ -1,7 +1,7 @@
-"""Runs the command line, and makes an exit code, or a signal, of whatever ends it.
+"""Runs the command line, and turns whatever ends it into an exit code or a signal.
 
-What the commands catch themselves is theirs; this is the net below. It costs no import until
-something has fallen into it.
+The commands catch their own errors; this is for all others. It imports nothing more until there is
+one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each command has before it begins: its settings, and what keeps secrets out of its words."""
+"""What each command needs first: its settings, and what masks secrets in its messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the command line says beyond its options: examples, the next step, and what was meant.
+"""What the command line says besides its options: examples, the next step, and suggestions.
 
-Typer's own words for these differ from version to version; here they are the same with Debian 12's
-(0.7) and today's. The commands and their options are `cli`'s and `options`'.
+typer's own words for these differ from version to version; here they are the same with Debian 12's
+(0.7) and today's. The commands and their options are in `cli` and `options`.
 """
 
 from __future__ import annotations

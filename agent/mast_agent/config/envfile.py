@@ -1,7 +1,7 @@
-"""Reads a systemd EnvironmentFile as the systemd at hand reads it.
+"""Reads a systemd EnvironmentFile as the installed systemd reads it.
 
-That systemd is the one that starts Mast with the same file. What stands in the file is
-`envsyntax`'s; here is how it is opened, and which reading of it holds.
+That systemd starts Mast with the same file. `envsyntax` has the syntax; here the file is opened,
+and the version of the syntax is chosen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How Mast is to log in to its own host: MAST_SELF_HOST, MAST_SELF_PORT, MAST_SELF_USER.
+"""How Mast logs in to its own host: MAST_SELF_HOST, MAST_SELF_PORT, MAST_SELF_USER.
 
-Mast.Bootstrap reads the same variables. What they lack is Mast.Bootstrap's to fill in.
+Mast.Bootstrap reads the same variables, and has the defaults for those that are not set.
 """
 
 from __future__ import annotations

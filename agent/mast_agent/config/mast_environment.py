@@ -1,6 +1,6 @@
-"""Mast's own variables: which of the process's environment they are, and what Mast refuses.
+"""Mast's own variables: which of the process's environment they are, and which values Mast refuses.
 
-What they mean is left to `ecto_url` and to Mast.
+What they mean is decided in `ecto_url` and in Mast.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The user that the service runs as, and how root becomes that user for good.
 
-PostgreSQL believes the kernel who it is that asks on a socket (peer), and files have modes: what
-root finds out as root, the service may find otherwise. So root reads what only root may read, and
-then is the service's user for the rest of its life. Whoever is not root stays who he is.
+On a socket PostgreSQL identifies a client by its user (peer), and files have modes, so that root
+may see something else than the service does. So root reads what only root may read, and then
+becomes the service's user for the rest of the process. Any other user stays the same.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Settings: parsed once, at the edge, into one frozen value.
+"""Settings: parsed once, at the start, into one frozen value.
 
 The agent's own settings come from the command line, else from the environment, else from the
 environment file, else there is a default. Mast's variables are carried here too, and for them the
 file wins over the environment: that is how systemd combines EnvironmentFile= with Environment=, so
-that the agent and mast.service see the same Mast. Which they are is `mast_environment`'s.
+that the agent and mast.service see the same Mast. `mast_environment` decides which they are.
 """
 
 from __future__ import annotations

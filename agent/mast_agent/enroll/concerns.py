@@ -1,7 +1,7 @@
-"""Says what an operator has to be told of a row that is this host's. Pure functions.
+"""What an operator has to know about the row of this host. Pure functions.
 
-Nothing here keeps the host from being enrolled, and `enroll` itself sees to what it can: a row
-that says otherwise than MAST_SELF_* is `needs`' business there.
+None of it prevents an enrollment. `enroll` corrects what it can: `needs` has the differences
+between the row and MAST_SELF_*.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Ends a wait early, when what it waits for has come: a server that listens, or its migrations.
+"""Ends a wait early, when the server listens or the migrations are done.
 
-Only where that costs next to nothing, to others too. A server on this host is knocked at, which is
-no connection until somebody is there; one elsewhere may have many waiting for it, and full jitter
-is for them. Migrations are counted over one connection for each wait: an attempt would take twenty
-times as long. How long a wait is without all this is `retry`'s.
+It is used only where that costs almost nothing, to others too. A server on this host is probed by
+a connect that fails until something listens. A server elsewhere may have many agents waiting for
+it, which full jitter spreads. Migrations are counted over one connection for each wait, since an
+attempt takes twenty times as long. `retry` decides how long a wait is without all this.
 """
 
 from __future__ import annotations

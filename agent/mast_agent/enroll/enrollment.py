@@ -1,8 +1,8 @@
 """The main job: makes this host Mast's first managed server, and has the database confirm it.
 
-An attempt goes from the database to the record, and starts anew from the database after every
-failure, so that it converges from wherever the last one ended. What each step means is its own
-module's; the order, the locks and the retries are decided here.
+An attempt goes from the database to the record. After every failure a new one starts at the
+database, so that it continues from whatever the last one achieved. Each step has its own module;
+the order, the locks and the retries are decided here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Runs `bin/mast eval 'Mast.Bootstrap.self_enroll!'` and says what came of it.
+"""Runs `bin/mast eval 'Mast.Bootstrap.self_enroll!'` and reports how it ended.
 
-Exit code 0 is not success: that is for the database to say (`enrollment` asks it). What enrolling
-means stays in Elixir; this module makes the environment, bounds the time, and turns what a BEAM
-says when it fails into a cause.
+An exit code of 0 is not success: only the database can tell (`enrollment` asks it). What enrolling
+means stays in Elixir. This module makes the environment, limits the time, and finds the cause in
+what a failed BEAM has printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decides what a host that has its row still needs an eval for. Pure functions.
 
-An enrolled host costs no BEAM. It is asked for again where the agent cannot know without it what
-Mast's key is, where the row says otherwise than MAST_SELF_*, and where MAST_VAULT_KEY is another.
+For an enrolled host no BEAM is started, except where the agent cannot know Mast's key without one,
+where the row differs from MAST_SELF_*, and where MAST_VAULT_KEY has changed.
 """
 
 from __future__ import annotations

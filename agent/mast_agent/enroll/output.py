@@ -1,7 +1,7 @@
-"""What an eval prints: logged line by line within bounds, quoted later, and read for its claim.
+"""What an eval prints: logged line by line within limits, quoted later, and read for its result.
 
-Each line is kept twice: as it came, which is what decisions are taken on, and as it may be shown,
-masked and escaped. What the lines amount to is `evaluation`'s to say.
+Each line is kept twice: as it came, for decisions, and as it may be shown, masked and escaped.
+What the lines mean is decided in `evaluation`.
 """
 
 from __future__ import annotations

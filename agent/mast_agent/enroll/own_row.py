@@ -1,7 +1,7 @@
-"""This host's own row: what the record and the settings say of it, held against a snapshot.
+"""This host's own row: the record and the settings, compared with a snapshot.
 
-What makes a row this host's is decided in `servers`, what it still needs in `needs`, and what the
-record is worth in `record`; here they are asked together, for one enrollment.
+`servers` decides which row is this host's, `needs` what it still needs, and `record` what the
+record is worth; here one enrollment asks them together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything that can be known before anything is waited for: settings, release, host."""
+"""Everything that can be known before waiting begins: settings, release, host."""
 
 from __future__ import annotations
 

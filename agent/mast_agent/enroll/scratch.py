@@ -1,7 +1,7 @@
 """The eval's own directory: its RELEASE_TMP, HOME and working directory.
 
-It lies in the runtime directory and is this user's alone. What stands there and is not ours is
-moved out of the way, never entered: whoever owns it decides what the BEAM finds in its home.
+It is in the runtime directory and belongs to this user alone. Anything else in its place is moved
+away and never entered: whoever owns it would decide what the BEAM finds in its home.
 """
 
 from __future__ import annotations

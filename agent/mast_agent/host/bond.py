@@ -1,8 +1,8 @@
-"""Binds a child's life to this process: the kernel kills it when this one dies.
+"""Ties a child process to this process: the kernel kills it when this one dies.
 
-Whatever ends the agent in order ends its child too, which is `process`' job. SIGKILL, as the
-kernel sends it when memory is short, lets nobody end anything; in a unit systemd then ends what is
-left, and outside of one this does. PR_SET_PDEATHSIG, prctl(2).
+When the agent ends normally, `process` ends its child. After SIGKILL, which the kernel also sends
+when memory is short, no code of the agent runs any more. In a unit systemd then ends what is left,
+and outside of one the kernel does: PR_SET_PDEATHSIG, prctl(2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the process ends: with a code, or by a signal as if it had never been caught."""
+"""Ends the process: with a code, or by a signal as if it had never been caught."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Why a program is not started: what the kernel said, and what it would say.
+"""Why a program cannot be started: what the kernel reported, and what it would report.
 
-Each obstacle is another cause, with another remedy. Starting is `process`'.
+Each reason is a cause of its own, with its own remedy. `process` starts programs.
 """
 
 from __future__ import annotations

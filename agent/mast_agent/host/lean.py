@@ -1,8 +1,8 @@
-"""Keeps libraries from importing what they only like to have, and make no use of here.
+"""Prevents libraries from importing optional dependencies that they do not need here.
 
-typer and structlog take rich where it is there, for help and tracebacks that the agent has made
-plain. That alone doubles the time that a command takes. Both do without it where it is missing,
-and to them it is.
+typer and structlog import rich if it is installed, for help and tracebacks that the agent has made
+plain. That alone doubles the time that a command takes. Both work without it, and to them it is
+not installed.
 """
 
 from __future__ import annotations

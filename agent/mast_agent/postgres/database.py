@@ -1,7 +1,7 @@
-"""What the agent asks Mast's database: one look, which decides nothing.
+"""What the agent asks Mast's database: one snapshot, without a decision.
 
-Everything that one read-only transaction saw becomes a `snapshot.Snapshot`. Whether the migrations
-are through is `migrations`' to judge, and which row is this host `servers`'.
+Everything that one read-only transaction saw becomes a `snapshot.Snapshot`. `migrations` judges
+whether the migrations are complete, and `servers` which row is this host.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The one door to libpq: what it is told, and that it finds out nothing by itself.
+"""All calls to libpq: it gets every parameter from here, and takes nothing from its surroundings.
 
-What libpq is not told it takes from PG* variables, from a service file, and from files in the
-home directory. Mast's Postgrex reads none of those: PGUSER and PGPASSWORD, which it does read,
-and PGSSLROOTCERT, which is the agent's own, come in by `ecto_url`. A connection that is started
-here is therefore Mast's whatever the operator's shell has been set up for. Not every variable can
-be overruled by a parameter (PGSERVICE, PGTZ, PGDATESTYLE and PGGEQO cannot), so they are removed.
+libpq takes what it is not given from PG* variables, from a service file, and from files in the
+home directory. Mast's Postgrex reads none of those: PGUSER and PGPASSWORD, which it does read, and
+PGSSLROOTCERT, which is the agent's own, come from `ecto_url`. A connection that is started here is
+therefore Mast's, whatever the operator's shell is set up for. Some variables cannot be overruled
+by a parameter (PGSERVICE, PGTZ, PGDATESTYLE and PGGEQO), so all are removed.
 """
 
 from __future__ import annotations

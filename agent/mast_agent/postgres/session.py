@@ -1,7 +1,7 @@
-"""A connection to Mast's database whose every statement is bounded in time.
+"""A connection to Mast's database on which the time of every statement is limited.
 
-What to ask is left to `database`; this module knows how to ask without being held up: by a
-server that stalls in mid-query, by a lock on a table, by a signal that arrives meanwhile.
+`database` decides what to ask. This module makes sure that no question takes too long: not when a
+server stalls in the middle of a query, not when a table is locked, not when a signal arrives.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one look at Mast's database saw: plain values, which cost nothing to import."""
+"""What was seen in Mast's database: plain values, which cost nothing to import."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which rows of `servers` are asked for, where it is known which of them is this host's.
+"""Which rows of `servers` are read, where it is known which of them is this host's.
 
-A fleet may be large, and an enrollment of before needs one row of it. With an id the rest can only
-be remarked upon, as doubles. Without one, or where no row has it, all rows are read, and `servers`
+A fleet may be large, and a repeated enrollment needs one row of it. With an id, other rows matter
+only as possible duplicates. Without one, or where no row has it, all rows are read, and `servers`
 decides among them.
 """
 

@@ -1,8 +1,8 @@
 """Where log lines go: the journal's native protocol, or readable lines on stderr.
 
-structlog carries the events; the processors here escape every text, and the sinks render. What
-is foreign in a text was masked where it came in (`redact`). Logging never ends the agent: what
-cannot be written is lost.
+structlog carries the events; the processors here escape every text, and the sinks write them. Text
+from elsewhere was masked where it came in (`redact`). A log line that cannot be written is lost,
+and ends nothing.
 """
 
 from __future__ import annotations

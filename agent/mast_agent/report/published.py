@@ -1,7 +1,7 @@
-"""The status that a running agent publishes, for whoever may read its runtime directory.
+"""The status that a running agent publishes, for everybody who may read its runtime directory.
 
-One JSON document, replaced as a whole at every change: docs/reference.md describes it. It is read
-as what it is: a file of the service's user, that root must survive.
+One JSON document, replaced as a whole at every change: docs/reference.md describes it. It is a
+file of the service's user, so that root reads it without trusting it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The record of a finished enrollment: a cache, which only saves work and is never believed.
+"""The record of a finished enrollment: a cache, which saves work and proves nothing.
 
 It binds the row's id to this machine and to this database. On another machine (a clone) or for
-another database it says nothing.
+another database it means nothing.
 """
 
 from __future__ import annotations

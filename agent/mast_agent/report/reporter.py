@@ -1,7 +1,7 @@
-"""The one place that every phase reports to.
+"""Receives the reports of every phase.
 
 A report goes to the log (journal or stderr), to systemd as STATUS=, and to the published status.
-One log line for each change of cause, not one for each attempt.
+There is one log line for each change of cause, not one for each attempt.
 """
 
 from __future__ import annotations

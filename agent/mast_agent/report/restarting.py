@@ -1,7 +1,7 @@
-"""What has the agent look again, in the order that works. Pure: the units are given.
+"""The commands that have the agent look again, in an order that works. Pure: the units are given.
 
-Nothing here blocks: a start of the agent takes as long as it waits. And nothing starts the agent
-without Mast where Mast is down: it would wait for migrations that nobody runs.
+No command blocks: starting the agent takes as long as it waits. And none starts the agent without
+Mast where Mast is down: it would wait for migrations that nothing runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is known of this host and its database, for remedies that can be carried out as printed.
+"""What is known of this host and its database, for remedies that work exactly as printed.
 
-Files alone are read, which the unit's sandbox shows as well: nobody is asked who might not answer.
-What is not clear is left out.
+It reads files only, which the unit's sandbox shows as well, and asks nothing that might not
+answer. What is not certain is left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What commands print for whoever runs them: results on stdout, failures on stderr, one line each.
+"""What commands print: results on stdout, failures on stderr, one line each.
 
-A stream that is closed, full, or read by nobody is no failure of the command.
+A stream that is closed, full, or not read is no failure of the command.
 """
 
 from __future__ import annotations

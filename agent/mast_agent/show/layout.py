@@ -1,7 +1,7 @@
 """Lays rows and paragraphs out for a terminal or a pipe: width, colour and marks. Pure.
 
-What there is to show is `screen`'s business. Nothing is ever cut: what is wider than a terminal
-goes on below, where its text begins; in a pipe every line stays whole.
+`screen` decides what there is to show. Nothing is ever cut: on a terminal a long line continues
+below, where its text begins; in a pipe every line stays whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws an enrollment on a terminal while it is at work. rich draws; what, is `steps`' business.
+"""Draws an enrollment on a terminal while it runs. rich draws; `steps` decides what.
 
 A terminal that is gone, or full, ends no enrollment: what cannot be written there is lost.
 """

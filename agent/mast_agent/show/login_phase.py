@@ -1,4 +1,4 @@
-"""What is known of the last phase: whether Mast can log in, and does. Pure."""
+"""What is known of the last phase: whether Mast can log in, and whether it does. Pure."""
 
 from __future__ import annotations
 

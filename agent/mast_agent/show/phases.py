@@ -1,7 +1,7 @@
 """What is known of each phase of an enrollment, in the order in which they happen. Pure.
 
-What was seen just now comes before what the last run has said. A message that is shown elsewhere
-already, on the first line or as the cause, is not shown a second time.
+What was seen just now counts more than what the last run has said. A message that is shown
+elsewhere already, on the first line or as the cause, is not repeated.
 """
 
 from __future__ import annotations

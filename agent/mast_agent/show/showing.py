@@ -1,7 +1,7 @@
-"""How `mast-agent status` comes out: once, with signs of life while it waits, or at each change.
+"""How `mast-agent status` is printed: once, with progress while it waits, or at each change.
 
-What is seen is `status`' business and `waiting`'s, what it looks like `screen`'s and `render`'s.
-click draws, and on a terminal alone.
+`status` and `waiting` collect, `screen` and `render` decide what it looks like. click draws, and
+only on a terminal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An enrollment at work, as it is drawn on a terminal: its phases, and what it waits for. Pure.
+"""A running enrollment, as it is drawn on a terminal: its phases, and what it waits for. Pure.
 
 It is made of what the run publishes; `live` draws it.
 """

@@ -1,9 +1,9 @@
-"""One look at Mast's database for those who only ask, by whom the service would ask it.
+"""One look at Mast's database for `status`, as the user that the service has.
 
-Root does not ask itself: a child becomes the service's user for good, asks, and hands what it saw
-back through a pipe. The asker stays root, who may still read the record of the next minute. A
-child and not descriptors that were opened before: on disk, a dynamic user's directory may be
-somebody else's (docs/decisions.md).
+Root does not ask itself: a child process becomes the service's user for good, asks, and hands back
+what it saw through a pipe. This process stays root, and may still read the record a minute later.
+It is a child, and not a set of descriptors that were opened before, because a dynamic user's
+directory on disk may belong to somebody else (docs/decisions.md).
 """
 
 from __future__ import annotations

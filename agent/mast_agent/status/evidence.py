@@ -1,8 +1,9 @@
-"""What of all that is known says something about now, and how long ago it was said.
+"""Decides which facts still say something about now, and how old they are.
 
-A published status belongs to one invocation of the agent. Once another one is due or under way it
-says nothing any more: else a script that waits for "enrolled" would go on after a boot, or in the
-middle of a restart, by the word of the run before. Pure functions; the facts are `status`'.
+A published status belongs to one invocation of the agent. It counts no more once another
+invocation is due or has begun. Otherwise a script that waits for "enrolled" would continue after a
+boot, or in the middle of a restart, because of the run before. Pure functions; `status` collects
+the facts.
 """
 
 from __future__ import annotations

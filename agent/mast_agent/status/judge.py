@@ -1,8 +1,8 @@
-"""Turns facts into the verdict of `mast-agent status`. Pure: it asks nobody.
+"""Turns facts into the verdict of `mast-agent status`. Pure.
 
-A database that has this host's row decides at once. Then comes what is at work or due, since it
-changes what is known; then how the last run ended for good; then a row that is missing; and only
-then what was said earlier, each word with its age. What still counts is `evidence`'s business.
+A database that has this host's row decides at once. Then comes a run that is at work or due, since
+it changes what is known; then a last run that failed for good; then a row that is missing; and
+last what was said earlier, each with its age. `evidence` decides what still counts.
 """
 
 from __future__ import annotations

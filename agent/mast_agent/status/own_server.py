@@ -1,7 +1,7 @@
-"""This host's row in Mast's database, as those find it who only ask.
+"""This host's row in Mast's database, for `status`.
 
-What makes a row this host's is decided in `servers`, and what is to be said of it in `concerns`;
-here is what the files of this host know of it. An enrollment has `own_row`.
+`servers` decides which row is this host's, and `concerns` what has to be said of it; here is what
+the files of this host know of it. An enrollment has `own_row`.
 """
 
 from __future__ import annotations

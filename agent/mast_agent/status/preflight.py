@@ -1,8 +1,8 @@
-"""`mast-agent check`: whether all is there that enrolling needs; once, with enroll's codes.
+"""`mast-agent check`: whether everything is there that enrolling needs; once, with enroll's codes.
 
-For an operator before the first start, and for whoever builds an image. It waits for nothing and
-writes nothing. Each phase is looked at, also when an earlier one is not ready, where it does not
-need that one.
+It is for an operator before the first start, and for whoever builds an image. It waits for nothing
+and writes nothing. A phase that does not need an earlier one is looked at also when that one is
+not ready.
 """
 
 from __future__ import annotations

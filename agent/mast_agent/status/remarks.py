@@ -1,8 +1,8 @@
-"""What an operator has to be told besides the verdict: what may be wrong although it stands.
+"""What an operator has to know besides the verdict: what may be wrong although it is right.
 
-Each remark is a failure with a cause of its own and changes no code. What is to be said of the
-row itself is `concerns`' business, and how Mast logs in `access`'; here is the rest, and how all
-of it comes to the first line.
+Each remark is a failure with a cause of its own, and changes no exit code. `concerns` has those
+about the row, and `access` those about Mast's login; here are the others, and how all of them get
+onto the first line.
 """
 
 from __future__ import annotations

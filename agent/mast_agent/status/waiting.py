@@ -1,7 +1,7 @@
 """`mast-agent status --wait`: looks again until it is decided, or the time is over.
 
-What is seen is `status`' business; here is only what counts as decided, and how long something
-that may still come right by itself is waited for.
+`status` collects; here is only what counts as decided, and how long to wait for something that may
+still succeed by itself.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Takes what a terminal would act on out of all that is shown, where it leaves.
+"""Escapes what a terminal would act on, in everything that is shown, just before it is written.
 
-What is secret in it is masked where it comes in: `redact`.
+Secrets in it were masked when the text came in: `redact`.
 """
 
 from __future__ import annotations

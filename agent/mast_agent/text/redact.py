@@ -1,11 +1,11 @@
-"""Takes secrets out of foreign text.
+"""Masks secrets in text that comes from elsewhere.
 
-Foreign is what others have written and the agent quotes: the output of a child, what libpq, a
-server or a pooler says, the text of an exception that is a bug. Each passes a `Redactor` once,
-where it comes in. Nothing else is ever masked: not the agent's own words, numbers and remedies,
-in which a mask would tell a password that is a word; not names (of roles, databases, hosts,
-servers, files, variables), which are no secrets. Decisions are taken on the text before it is
-masked. `escaping` is for everything, where it leaves.
+From elsewhere is what others have written and the agent quotes: the output of a child, the
+messages of libpq, a server or a pooler, the text of an exception that is a bug. Each passes a
+`Redactor` once, where it comes in. Nothing else is masked: not the agent's own words, numbers and
+remedies, where a mask would reveal a password that is a common word; not names (of roles,
+databases, hosts, servers, files, variables), which are no secrets. Decisions use the text before
+it is masked. `escaping` is applied to everything, just before it is written.
 """
 
 from __future__ import annotations
