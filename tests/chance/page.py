@@ -36,15 +36,20 @@ real PostgreSQL and the reference release while something happens to them, to th
 server; in the end, with nothing in the way, each host has to converge. After each round, and during
 it where that can be seen, this has to hold:
 
-- never two rows for one host, nor a row of nobody's;
-- never a record without its row, and never success without a row;
-- never a process that is left over;
-- never a secret in output, files, command lines or the server's log;
-- never an exit code that is not in the table, nor a final one for what passes by itself;
-- never an end later than the timeout and 3 s, or 7 s after SIGTERM, where the machine does not let
-  the agent wait for a processor;
-- `status` answers meanwhile, with a document of its schema and the code that it names.
 """
+LOOKED = {
+    "one_row_each": "never two rows for one host, nor a row of nobody's",
+    "recorded_row": "never a record without its row",
+    "has_row": "never success without a row",
+    "nothing_left": "never a process that is left over",
+    "no_secret": "never a secret in output, files, command lines or the server's log",
+    "ended_well": "never an exit code that is not in the table, a traceback, or an end later than "
+    "the timeout and 3 s, or 7 s after SIGTERM (what the agent waits for a processor comes on top)",
+    "gave_up_rightly": "never a final exit code for what passes by itself",
+    "answered_well": "`status` answers meanwhile and afterwards in time, with a document of its "
+    "schema and the code that it names",
+}
+"""What each promise says."""
 
 AGAIN = """\
 ## Again
@@ -126,6 +131,10 @@ def _soak(soak: dict[str, Any]) -> list[str]:
     return [
         f"## Soak: {soak['runs']} runs\n",
         PROMISES,
+        _table(
+            ("promise", "looked at, times"),
+            ((said, soak["looked"].get(name, 0)) for name, said in LOOKED.items()),
+        ),
         (
             f"{sum(soak['codes'].values())} enrollments and {soak['asked']} questions for the "
             f"status; runs that broke a promise: **{soak['broken']}**. How the enrollments ended:\n"

@@ -1,13 +1,18 @@
-"""What has to hold after each round, whatever happened in it. Each returns what does not."""
+"""What has to hold after each round, whatever happened in it. Each returns what does not.
+
+How often each was looked at is counted: a promise that nobody looks at is kept always.
+"""
 
 from __future__ import annotations
 
+import collections
+import functools
 import json
 import os
 import signal
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from mast_agent.failures.cause import FINAL_CODES, Code
 from support import status_schema
@@ -16,6 +21,8 @@ from support.canaries import CANARIES
 from chance.changes import WRONG_PASSWORD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chance.round import Running
     from chance.world import Host
 
@@ -28,9 +35,24 @@ STOP_SECONDS = 7.0
 """How long after SIGTERM it may take: the eval has 3 s to end by itself before it is killed."""
 ENROLL_CODES = frozenset(Code) - {Code.BUG, Code.USAGE}
 STATUS_CODES = frozenset({0, 1, 3, 4, 5, 6})
+LOOKED: collections.Counter[str] = collections.Counter()
+"""How often each promise was looked at, by its name here, since somebody has cleared it."""
+_P = ParamSpec("_P")
+
+
+def _counted(promise: Callable[_P, list[str]]) -> Callable[_P, list[str]]:
+    @functools.wraps(promise)
+    def looked(*args: _P.args, **kwargs: _P.kwargs) -> list[str]:
+        LOOKED[promise.__name__] += 1
+        return promise(*args, **kwargs)
+
+    return looked
+
+
 _SECRETS = [secret.encode() for secret in (*CANARIES, WRONG_PASSWORD)]
 
 
+@_counted
 def no_secret(where: str, content: bytes) -> list[str]:
     """No secret is in what can be seen or is kept."""
     return [f"a secret is in {where}" for secret in _SECRETS if secret in content]
@@ -51,6 +73,7 @@ def no_secret_kept(directory: Path) -> list[str]:
     return found
 
 
+@_counted
 def ended_well(running: Running) -> list[str]:
     """It ended with a code of the table, or by a signal that it was sent, and in time."""
     found = no_secret("the output", running.output.encode(errors="replace"))
@@ -72,12 +95,14 @@ def ended_well(running: Running) -> list[str]:
     return found
 
 
+@_counted
 def gave_up_rightly(running: Running, *, lasting: bool) -> list[str]:
     """It ended with a code that systemd does not retry only for what does not pass by itself."""
     code = running.process.returncode
     return [f"final code {code} for what passes"] if code in FINAL_CODES and not lasting else []
 
 
+@_counted
 def answered_well(running: Running) -> list[str]:
     """A `status` answered in time, with one JSON document and a code of its table."""
     found = no_secret("the status", running.output.encode(errors="replace"))
@@ -99,6 +124,7 @@ def answered_well(running: Running) -> list[str]:
     return found
 
 
+@_counted
 def one_row_each(rows: dict[str, str], hosts: list[Host], foreign: set[str]) -> list[str]:
     """There are rows of the hosts, one for each at most, and those that were there before."""
     names = list(rows.values())
@@ -118,6 +144,7 @@ def recorded_row(host: Host, seen: dict[str, str], rows: dict[str, str] | None) 
         return []
     if content == host.planted:
         return []
+    LOOKED["recorded_row"] += 1
     try:
         server = json.loads(content)["server"]
         server_id, name = server["id"], server["name"]
@@ -130,3 +157,15 @@ def recorded_row(host: Host, seen: dict[str, str], rows: dict[str, str] | None) 
     if rows is not None and server_id not in rows:
         return [f"a record of a row that is not there: {server_id}"]
     return []
+
+
+@_counted
+def has_row(host: Host, rows: dict[str, str]) -> list[str]:
+    """A host that is enrolled has a row."""
+    return [] if host.name in rows.values() else [f"enrolled, and it has no row: {rows}"]
+
+
+@_counted
+def nothing_left(processes: list[int]) -> list[str]:
+    """No process of an agent's is there after its end."""
+    return [f"orphans: {processes}"] if processes else []

@@ -106,8 +106,8 @@ class Run:
         end = time.monotonic() + REAPED_SECONDS
         while processes.marked(running.mark) and time.monotonic() < end:
             time.sleep(0.05)
-        if left := kill_marked(running.mark):
-            self._find(running.host.name, [f"orphans: {left}"], running)
+        left = promises.nothing_left(kill_marked(running.mark))
+        self._find(running.host.name, left, running)
 
     def _look_at_rows(self, enrolled: set[str]) -> None:
         """Look at rows, records and files; `enrolled` have ended with 0, so there are theirs."""
@@ -115,8 +115,8 @@ class Run:
         rows = self._world.rows()
         self._find("the table", promises.one_row_each(rows, self._hosts, self._foreign))
         for host in self._hosts:
-            if host.name in enrolled and host.name not in rows.values():
-                self._find(host.name, [f"enrolled, and it has no row: {rows}"])
+            if host.name in enrolled:
+                self._find(host.name, promises.has_row(host, rows))
             there = None if host.name in self._gone else rows
             self._find(host.name, promises.recorded_row(host, self._world.seen, there))
         self._find("a file", promises.no_secret_kept(self._directory))

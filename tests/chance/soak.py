@@ -34,10 +34,15 @@ SAY_EACH = 25
 
 @dataclass
 class Seen:
-    """What some runs have come to; `kinds` is what went wrong, `broken` the runs with a find."""
+    """What some runs have come to.
+
+    `kinds` is what went wrong, `looked` which promises were looked at, `broken` the runs with a
+    find.
+    """
 
     codes: collections.Counter[int] = field(default_factory=collections.Counter)
     kinds: collections.Counter[str] = field(default_factory=collections.Counter)
+    looked: collections.Counter[str] = field(default_factory=collections.Counter)
     asked: int = 0
     broken: int = 0
     has_clocks: bool = True
@@ -46,6 +51,7 @@ class Seen:
         """Add what other runs have come to."""
         self.codes += other.codes
         self.kinds += other.kinds
+        self.looked += other.looked
         self.asked += other.asked
         self.broken += other.broken
         self.has_clocks &= other.has_clocks
@@ -56,6 +62,7 @@ class Seen:
         found = cls(**document)  # type: ignore[arg-type]
         found.codes = collections.Counter({int(code): n for code, n in found.codes.items()})
         found.kinds = collections.Counter(found.kinds)
+        found.looked = collections.Counter(found.looked)
         return found
 
 
@@ -67,6 +74,7 @@ def soak(seed: int, first: int, runs: int) -> Seen:
     directory.chmod(0o755)
     world = World(directory, reference)
     seen.has_clocks = world.has_clocks
+    promises.LOOKED.clear()
     try:
         with world.running():
             for number in range(first, first + runs):
@@ -74,7 +82,7 @@ def soak(seed: int, first: int, runs: int) -> Seen:
                 place.mkdir()
                 run = Run(world, scenario.draw(seed, number), place)
                 run.play()
-                seen.add(Seen(run.codes, run.kinds, run.asked, bool(run.finds), has_clocks=True))
+                seen.add(Seen(run.codes, run.kinds, asked=run.asked, broken=bool(run.finds)))
                 if run.finds:
                     print(f"FOUND in {run}", flush=True)
                 shutil.rmtree(place)
@@ -82,6 +90,7 @@ def soak(seed: int, first: int, runs: int) -> Seen:
                     print(f"soak: runs {first} to {number} are over", flush=True)
             log = promises.no_secret("the server's log", world.cluster.log().encode())
             seen.broken += len(log)
+            seen.looked += promises.LOOKED
             print("".join(f"FOUND: {each}\n" for each in log), end="")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -152,6 +161,7 @@ def show(given: argparse.Namespace, seen: Seen, seconds: float) -> dict[str, obj
         "codes": dict(seen.codes),
         "asked": seen.asked,
         "broken": seen.broken,
+        "looked": dict(seen.looked),
         "kinds": kinds,
     }
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chance import clock, processes
+from chance import clock, page, processes
 from support.agent import wait_for
 
 pytestmark = pytest.mark.slow(15)
@@ -38,6 +38,7 @@ def test_soak(tmp_path: Path) -> None:
     assert "exit codes: " in said
     kept = json.loads((tmp_path / "soak.json").read_text())["figures"]
     assert (kept["seed"], kept["runs"], kept["broken"]) == (1, 2, 0)
+    assert set(kept["looked"]) == set(page.LOOKED), "a promise that nobody looks at"
     run("soak", "--seed", "1", "--runs", "2", "--workers", "2", f"--figures={tmp_path}")
     again = json.loads((tmp_path / "soak.json").read_text())["figures"]
     assert again["kinds"]["before a round"] == kept["kinds"]["before a round"]

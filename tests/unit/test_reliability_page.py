@@ -14,10 +14,11 @@ from chance.soak import GROUPS, Seen
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOAK = {
+SOAK: dict[str, Any] = {
     "seed": 7, "first": 1, "runs": 300, "codes": {"0": 400, "75": 90, "-9": 30}, "asked": 500,
     "broken": 2, "kinds": {"the agent": {"TERM": 31, "KILL": 29}},
 }  # fmt: skip
+SOAK["looked"] = {"has_row": 41, "no_secret": 4242}
 CROWD = {
     "agents": 50, "finds": ["two rows"],
     "waves": {"first": {
@@ -49,6 +50,8 @@ def test_what_is_kept_becomes_the_page(tmp_path: Path) -> None:
     assert "| -9 | ended by the SIGKILL that it was sent | 30 |" in text
     assert "| the agent | KILL 29, TERM 31 |" in text
     assert "| first | 50 | 50 | 1 | 0: 49, 75: 1 | 49 | 61 | 1.0 | 2.0 | 3.0 |" in text
+    assert "| never success without a row | 41 |" in text
+    assert "| never a record without its row | 0 |" in text
     assert "| masking | 1234 | 77 | 3 |" in text
     assert f"soak, crowd, fuzz: {figures.machine()}" in text
     assert str(figures.ROOT) not in text
@@ -56,11 +59,14 @@ def test_what_is_kept_becomes_the_page(tmp_path: Path) -> None:
 
 def test_parts_of_a_soak_are_added() -> None:
     """What its processes have seen comes to the same as if one had seen all."""
-    part = Seen(Counter({0: 2, -9: 1}), Counter(KILL=1), asked=4, broken=1)
+    part = Seen(
+        Counter({0: 2, -9: 1}), Counter(KILL=1), looked=Counter(has_row=3), asked=4, broken=1
+    )
     seen = Seen()
     for _ in range(2):
         seen.add(Seen.read(json.loads(json.dumps(vars(part)))))
     assert (seen.codes, seen.kinds) == ({0: 4, -9: 2}, {"KILL": 2})
+    assert seen.looked == {"has_row": 6}
     assert (seen.asked, seen.broken, seen.has_clocks) == (8, 2, True)
 
 
