@@ -9,11 +9,14 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mast_agent
 import pytest
 from support import releases
 from support.agent import Agent, wait_for
@@ -22,6 +25,7 @@ from support.expect import assert_enrolled, assert_failed
 from support.network import deaf_listener
 from support.pace import Moment
 from support.snippets import add_row, enroll
+from support.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +151,23 @@ def test_enrolling_by_hand_leaves_nothing_of_roots(hand: Agent, peer: Cluster) -
     again = hand.enroll()
     assert again.code == 0, again
     assert "already enrolled" in again.stderr, again
+
+
+def test_a_program_that_only_root_may_read(hand: Agent, scratch: Path) -> None:
+    """On a terminal too everything is imported before root becomes the user."""
+    package = scratch / "of-root"
+    package.mkdir(mode=0o700)
+    shutil.copytree(Path(mast_agent.__file__).parent, package / "mast_agent")
+    term = Terminal()
+    process = subprocess.Popen(
+        ["/usr/bin/python3", "-m", "mast_agent", "enroll", "--user", USER, "--timeout", "60"],
+        env={**hand.environment, "PYTHONPATH": str(package), "TERM": "xterm"},
+        cwd="/", stdin=term.end, stdout=term.end, stderr=term.end,
+    )  # fmt: skip
+    code = process.wait(90)
+    shown = term.text()
+    assert code == 0, shown
+    assert "✓ verify      confirmed by the database" in re.sub("\x1b\\[[0-9;]*m", "", shown), shown
 
 
 def test_nothing_of_root_reaches_the_eval(hand: Agent) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mast_agent.config.settings import Settings
     from mast_agent.postgres.snapshot import Server
     from mast_agent.report.published import Published
+    from mast_agent.show.live import Drawing
 
     Observer = Callable[[Published, str], None]
 
@@ -46,6 +47,8 @@ def run(
     `plain` has nothing drawn, also on a terminal. Raises Stopped after a stop signal.
     """
     reader = surroundings.reader(environ, "enroll")
+    # Root's still: the service's user may not be able to read the files of this program.
+    drawing = _drawing(environ, plain=plain)
     directory: Path | None = config.runtime_directory
     try:
         config = service_user.enter(config)
@@ -54,7 +57,7 @@ def run(
         redactor = stage.redactor(config)
         refused = error if isinstance(error, Failure) else console.bug(error, redactor)
         directory, failure = None, failure or refused
-    with _shown(environ, plain=plain) as observer:
+    with _shown(environ, drawing) as observer:
         reporter = Reporter(directory, reader.at(config), observer)
         found = _enroll(config, failure, reporter, force=force)
     if isinstance(found, Failure):
@@ -66,16 +69,24 @@ def run(
     return Code.OK
 
 
-@contextlib.contextmanager
-def _shown(environ: Mapping[str, str], *, plain: bool) -> Iterator[Observer | None]:
-    """Draw on a terminal what is published meanwhile; anywhere else lines are logged."""
+def _drawing(environ: Mapping[str, str], *, plain: bool) -> Drawing | None:
+    """Return what draws on a terminal; None where lines are logged."""
     if plain or journal.to_journal(environ) or not console.is_able(sys.stderr, environ):
+        return None
+    from mast_agent.show.live import Drawing  # noqa: PLC0415 - rich takes as long as all the rest
+
+    # On stderr, so that stdout has the result alone.
+    return Drawing(sys.stderr, environ)
+
+
+@contextlib.contextmanager
+def _shown(environ: Mapping[str, str], drawing: Drawing | None) -> Iterator[Observer | None]:
+    """Draw what is published meanwhile, or log lines."""
+    if drawing is None:
         journal.configure(environ)
         yield None
         return
-    from mast_agent.show import live  # noqa: PLC0415 - rich takes as long as all the rest
-
-    with signals.raised(), live.drawing(environ) as drawing:
+    with signals.raised(), drawing:
         journal.configure(environ, drawing.say)
         yield drawing.see
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -21,7 +20,7 @@ from mast_agent.show import layout
 from mast_agent.show.steps import Moment, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import TextIO
 
     from mast_agent.report.published import Published
@@ -55,6 +54,9 @@ class Drawing:
             redirect_stderr=False,
             vertical_overflow="visible",
         )
+        # rich imports some of its modules when it first draws. Do that now: later they may be
+        # unreadable, once root has become another user.
+        Console(file=io.StringIO(), force_terminal=True).print(self._draw())
 
     def see(self, published: Published, advice: str) -> None:
         """Show what the run publishes; `advice` is what is to be done, for whoever sees it."""
@@ -110,10 +112,3 @@ class _Lossy(io.TextIOBase):
     def flush(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
-
-
-@contextlib.contextmanager
-def drawing(environ: Mapping[str, str]) -> Iterator[Drawing]:
-    """Draw on stderr for a while, so that stdout has the result alone."""
-    with Drawing(sys.stderr, environ) as found:
-        yield found
