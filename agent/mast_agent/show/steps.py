@@ -25,7 +25,6 @@ _TOLD_SECONDS = 1.0
 _MARKS = {
     "running": Mark.WORKING,
     "waiting": Mark.WORKING,
-    "enrolled": Mark.DONE,
     "failed": Mark.FAILED,
     "stopped": Mark.WARNING,
 }
@@ -67,22 +66,23 @@ class Steps:
 
     def pieces(self, at: float, sign: str | None = None) -> list[Piece]:
         """Return what there is to show at `at`; `sign` is what turns beside the phase at work."""
-        found: list[Piece] = [
-            Row(label=phase, mark=mark, text=text, sign=sign if mark is Mark.WORKING else None)
-            for phase, mark, text in map(self._row, ORDER, [at] * len(ORDER))
-        ]
+        found: list[Piece] = []
+        for phase in ORDER:
+            mark, text = self._fact(phase, at)
+            turning = sign if mark is Mark.WORKING else None
+            found.append(Row(label=phase, mark=mark, text=text, sign=turning))
         advice = list(self._advice(at))
         return [*found, None, *advice] if advice else found
 
-    def _row(self, phase: str, at: float) -> tuple[str, Mark, str]:
+    def _fact(self, phase: str, at: float) -> tuple[Mark, str]:
         last = self._moment.published if self._moment is not None else None
-        here, ended = ORDER.index(self._phase), last is not None and last.state == "enrolled"
-        if last is not None and phase == self._phase:
-            text = "confirmed by the database" if ended else self._now(last, at)
-            return phase, _MARKS[last.state], text
-        if ORDER.index(phase) > here or last is None:
-            return phase, Mark.NOT_REACHED, Mark.NOT_REACHED.word
-        return phase, Mark.DONE, self._done(phase, last)
+        if last is None or ORDER.index(phase) > ORDER.index(self._phase):
+            return Mark.NOT_REACHED, Mark.NOT_REACHED.word
+        if phase != self._phase:
+            return Mark.DONE, self._done(phase, last)
+        if last.state == "enrolled":
+            return Mark.DONE, "confirmed by the database"
+        return _MARKS[last.state], self._now(last, at)
 
     def _done(self, phase: str, last: Published) -> str:
         if last.state == "enrolled" and phase == Phase.ENROLL and phase not in self._took:
@@ -101,7 +101,8 @@ class Steps:
         if last.phase == Phase.MIGRATIONS and count:
             parts.append(f"{count['applied']} of {count['total']} applied")
         if last.state == "waiting":
-            parts += [f"waiting {length and 'for '}{length}".strip(), self._attempt(last)]
+            parts += [f"waiting {length and 'for '}{length}".strip()]
+            parts += [f"attempt {last.attempts}"] if last.attempts > 1 else []
             left = self._moment.until(last.next_retry_at, at) if self._moment else None
             if left is not None:
                 parts.append(f"next try in {evidence.span(left)}" if left >= 1 else "next try now")
@@ -113,9 +114,6 @@ class Steps:
         else:
             parts.append(last.message)
         return ", ".join(part for part in parts if part)
-
-    def _attempt(self, last: Published) -> str:
-        return f"attempt {last.attempts}" if last.attempts > 1 else ""
 
     def _advice(self, at: float) -> Iterator[Piece]:
         """Give cause and remedy, and how it goes on."""
