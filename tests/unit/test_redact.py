@@ -255,6 +255,14 @@ _SECRETS = st.text(
 )
 
 
+def test_what_a_mask_leaves_beside_it() -> None:
+    """A short secret that only stands alone since another one beside it is masked, is masked."""
+    # The first is found when its control character has been escaped.
+    redactor = Redactor(["f\x1a", "ff"])
+    assert redactor.quote("fff\x1a") == "[redacted][redacted]"
+    assert redactor.quote("affix") == "affix"
+
+
 @pytest.mark.parametrize("spell", _SPELL.values(), ids=_SPELL.keys())
 @given(secret=_SECRETS)
 def test_no_spelling_survives(spell: Callable[[str], str], secret: str) -> None:

@@ -151,7 +151,10 @@ class Redactor:
         if isinstance(text, bytes):
             # Bytes that are not UTF-8 become what os.environ makes of them.
             text = text.decode("utf-8", "surrogateescape")
-        shown = self._mask_rest(escape(self._mask(text, cut=cut)))
+        shown, before = escape(self._mask(text, cut=cut)), ""
+        # A mask may leave another secret standing alone beside it.
+        while shown != before:
+            shown, before = self._mask_rest(shown), shown
         # Not before: half a secret would be no secret any more.
         return shown[:limit]
 
@@ -161,7 +164,7 @@ class Redactor:
         return _USERINFO_BEGUN.sub(MASK, shown) if cut else shown
 
     def _mask_rest(self, text: str) -> str:
-        """Mask what is a secret since it was escaped.
+        """Mask what is a secret since it was escaped, or masked.
 
         What is masked already stays so: a password may be a part of the mask.
         """
