@@ -35,7 +35,6 @@ Each run draws hosts and rounds from the seed and its number. In a round agents 
 real PostgreSQL and the reference release while something happens to them, to their evals or to the
 server; in the end, with nothing in the way, each host has to converge. After each round, and during
 it where that can be seen, this has to hold:
-
 """
 LOOKED = {
     "one_row_each": "never two rows for one host, nor a row of nobody's",
