@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -81,9 +82,10 @@ def _about(minutes: float, *, quick: bool) -> str:
     )
     server = BINARIES.parent.name if BINARIES else "?"
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    kernel = re.split("[^0-9.]", platform.release())[0]
     what = "A trial whose figures mean nothing" if quick else "Written by `make bench`"
     return (
-        f"{what}, in {minutes:.0f} min: {os.cpu_count()} x {model}, Linux {platform.release()}, "
+        f"{what}, in {minutes:.0f} min: {os.cpu_count()} x {model}, Linux {kernel}, "
         f"PostgreSQL {server}, {PYTHON} of {system} where "
         "nothing else is said. Each thing is measured 21 times in turn with what it is compared "
         "to, and ratios are taken round by round: they hold where seconds do not."
