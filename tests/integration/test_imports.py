@@ -146,6 +146,14 @@ def test_status_with_a_database(modules: Modules, tmp_path: Path) -> None:
     assert (_ENROLLING | {"rich"}) & found == set()
 
 
+def test_enroll_in_a_pipe(modules: Modules) -> None:
+    """Where nothing is drawn, rich is not imported."""
+    code, found = modules("enroll")
+    assert code == 78
+    assert "mast_agent.enroll.enrollment" in found
+    assert {"rich", "mast_agent.show.live"} & found == set()
+
+
 def test_reset(modules: Modules) -> None:
     """`reset` imports nothing but what is needed to remove files."""
     code, found = modules("reset")

@@ -149,7 +149,7 @@ def test_lines_instead(
 
 
 def test_nothing_in_a_pipe(agent: Agent) -> None:
-    """A pipe gets lines, and rich is not asked."""
+    """A pipe gets lines."""
     result = agent.enroll(2, DATABASE_URL=_DOWN)
     assert result.code == 69
     assert "\x1b" not in result.stderr + result.stdout

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mast_agent.failures import remedies
-from mast_agent.show import console, layout
-from mast_agent.show.layout import Command, Heading, Mark, Note, Row
+from mast_agent.show import advice, console, layout
+from mast_agent.show.layout import Heading, Mark, Note, Row
 from mast_agent.status.preflight import Kind
 from mast_agent.text.escaping import escape
 
@@ -37,15 +36,15 @@ class Checklist:
     def see(self, finding: Finding, reader: Reader) -> None:
         """Take in a finding. Raises BrokenPipeError where nobody reads stdout any more."""
         failure = finding.failure
-        advice = reader.remedy(failure) if failure is not None else ""
-        self._found.append((finding, advice))
+        remedy = reader.remedy(failure) if failure is not None else ""
+        self._found.append((finding, remedy))
         if self._drawn:
             return
         if failure is not None and finding.kind is Kind.FAILED:
             console.complain(failure, reader=reader)
         elif finding.kind is not Kind.SKIPPED:
             warning = "warning: " if finding.kind is Kind.WARNING else ""
-            said = f"{finding.text}. {advice}" if advice else finding.text
+            said = f"{finding.text}. {remedy}" if remedy else finding.text
             console.say(escape(f"{finding.label}: {warning}{said}"))
 
     def close(self) -> None:
@@ -59,8 +58,8 @@ def pieces(found: list[tuple[Finding, str]]) -> list[Piece]:
     """Return the list: the answer, what was found, what to do, and the words for a search."""
     shown: list[Piece] = [_heading(found), None]
     shown += [Row(label=each.label, mark=_MARKS[each.kind], text=each.text) for each, _ in found]
-    advice = list(_advice(found))
-    shown += [None, *advice] if advice else []
+    below = list(_advice(found))
+    shown += [None, *below] if below else []
     causes = [
         f"[{each.failure.cause.slug}, exit {each.failure.code:d}]"
         for each, _ in found
@@ -80,7 +79,5 @@ def _heading(found: list[tuple[Finding, str]]) -> Heading:
 def _advice(found: list[tuple[Finding, str]]) -> Iterator[Piece]:
     """Give each remedy once, that of the first failure first."""
     first = sorted(found, key=lambda each: each[0].kind is not Kind.FAILED)
-    for number, advice in enumerate(dict.fromkeys(advice for _, advice in first if advice)):
-        sentence, commands = remedies.split(advice)
-        yield Row(label="also" if number else "remedy", text=sentence)
-        yield from (Command(text=command) for command in commands)
+    for number, remedy in enumerate(dict.fromkeys(remedy for _, remedy in first if remedy)):
+        yield from advice.pieces("also" if number else "remedy", remedy)

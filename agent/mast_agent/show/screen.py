@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mast_agent.failures import remedies
 from mast_agent.host import units
 from mast_agent.report import published
-from mast_agent.show import layout, phases
+from mast_agent.show import advice, layout, phases
 from mast_agent.show.layout import PIPE, Command, Heading, Mark, Note, Piece, Row
 from mast_agent.status import evidence
 from mast_agent.status.verdict import State
@@ -54,9 +54,9 @@ def pieces(status: Status) -> list[Piece]:
     found: list[Piece] = [Heading(mark=mark, text=headline(status))]
     found += [None, *phases.rows(status, said)]
     found += [None, *_units(status)]
-    advice = list(_advice(status, cause))
-    if advice:
-        found += [None, *advice]
+    below = list(_advice(status, cause))
+    if below:
+        found += [None, *below]
     found += [None, *_closing(status)]
     return found
 
@@ -204,12 +204,7 @@ def _failed_unit(status: Status) -> str:
 
 
 def _remedy(status: Status, label: str, remedy: str) -> Iterator[Piece]:
-    if not remedy:
-        return
-    sentence, commands = remedies.split(remedies.addressed(remedy, root=status.root))
-    yield Row(label=label, text=sentence)
-    for command in commands:
-        yield Command(text=command)
+    yield from advice.pieces(label, remedies.addressed(remedy, root=status.root))
 
 
 def _closing(status: Status) -> Iterator[Note]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mast_agent.failures import remedies
 from mast_agent.failures.cause import Phase
-from mast_agent.show.layout import Command, Mark, Note, Row
+from mast_agent.show import advice
+from mast_agent.show.layout import Mark, Note, Row
 from mast_agent.status import evidence
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Steps:
 
     def __init__(self, at: float) -> None:
         """`at` is when it began, monotonic, in seconds."""
-        self._began = self._entered = at
+        self._entered = at
         self._phase = ORDER[0]
         self._moment: Moment | None = None
         self._took: dict[str, float] = {}
@@ -71,8 +71,8 @@ class Steps:
             mark, text = self._fact(phase, at)
             turning = sign if mark is Mark.WORKING else None
             found.append(Row(label=phase, mark=mark, text=text, sign=turning))
-        advice = list(self._advice(at))
-        return [*found, None, *advice] if advice else found
+        below = list(self._below(at))
+        return [*found, None, *below] if below else found
 
     def _fact(self, phase: str, at: float) -> tuple[Mark, str]:
         last = self._moment.published if self._moment is not None else None
@@ -115,7 +115,7 @@ class Steps:
             parts.append(last.message)
         return ", ".join(part for part in parts if part)
 
-    def _advice(self, at: float) -> Iterator[Piece]:
+    def _below(self, at: float) -> Iterator[Piece]:
         """Give cause and remedy, and how it goes on."""
         moment = self._moment
         if moment is None or moment.published.error is None:
@@ -123,11 +123,8 @@ class Steps:
         last, error = moment.published, moment.published.error
         if last.state not in ("waiting", "failed"):
             return
-        sentence, commands = remedies.split(moment.advice or error.remedy)
         yield Row(label="cause", text=error.message)
-        yield Row(label="remedy", text=sentence)
-        for command in commands:
-            yield Command(text=command)
+        yield from advice.pieces("remedy", moment.advice or error.remedy)
         yield None
         if last.state == "failed":
             yield Note(text=f"[{error.cause}, exit {error.code}]")
